@@ -1,0 +1,248 @@
+"""The same measurements without a notebook: context managers and decorators.
+
+    with memprofile(f=[clean], precision=2) as p:
+        clean(df)
+    p.peak, p.to_dataframe()
+
+    @profile(precision=4)
+    def foo(): ...
+
+Keywords are the magics' options, by name or by letter. A context manager stands
+for its result once its block is over; nothing is printed by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from types import FrameType, TracebackType
+from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
+
+from jupyter_profkit.cells.functions import TimeMeasurement
+from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
+from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
+from jupyter_profkit.cells.timeline import TimelineMeasurement
+from jupyter_profkit.errors import EngineBusyError, TargetError
+from jupyter_profkit.model.references import ReferenceGraph
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.options import OptionSet, Values
+from jupyter_profkit.options.cprofile import CPROFILE
+from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
+from jupyter_profkit.options.mprof import MPROF_PLOT
+from jupyter_profkit.results import remember
+from jupyter_profkit.source import label_of, running_shell
+
+__all__ = ["Profiler", "cprofile", "memprofile", "mprof", "objrefs", "profile"]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Profiler:
+    """A measurement of a ``with`` block, or of each call of a function it decorates.
+
+    Parameters
+    ----------
+    **options
+        The options of the magic of the same name, by name or letter.
+
+    Raises
+    ------
+    OptionError
+        If an option is unknown or its value wrong.
+    EngineBusyError
+        On entering, if another tool holds what the engine needs.
+    """
+
+    options: ClassVar[OptionSet]
+
+    def __init__(self, **options: Any) -> None:
+        self.values = self.options.from_keywords(options)
+        self._result: Result | None = None
+        self._run: OpenMeasurement | None = None
+
+    def _measurement(self, frame: FrameType) -> Measurement:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        frame = sys._getframe(1)
+        filename = frame.f_code.co_filename
+        opened = Opened(self._measurement(frame), remember)
+        self._run = OpenMeasurement(opened, f"{label_of(filename)}, line {frame.f_lineno}", filename)
+        self._run.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        run = self._run
+        if run is not None:
+            run.stop()
+            self._result = run.finish(error)
+            remember(self._result)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """`function`, each call measured; `result` is that of the latest call."""
+
+        @functools.wraps(function)
+        def measured(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self:
+                return function(*args, **kwargs)
+
+        return measured
+
+    @property
+    def result(self) -> Any:
+        """What was measured.
+
+        Raises
+        ------
+        TargetError
+            While the block has not ended.
+        """
+        if self._result is None:
+            raise TargetError("nothing is measured yet: the result is there when the with block has ended")
+        return self._result
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.result, name)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
+        return self.result._repr_mimebundle_(include, exclude)
+
+
+class memprofile(Profiler):  # noqa: N801 - named as its magic
+    """Memory by line of a ``with`` block; see ``%memprofile?`` for the options."""
+
+    options = MEMPROFILE
+
+    def _measurement(self, frame: FrameType) -> Measurement:
+        return LineMemoryMeasurement(
+            self.values, frame.f_code.co_filename, namespace={**frame.f_globals, **frame.f_locals}, frame=frame
+        )
+
+
+class cprofile(Profiler):  # noqa: N801 - named as its magic
+    """Time by function of a ``with`` block; see ``%cprofile?`` for the options."""
+
+    options = CPROFILE
+
+    def _measurement(self, frame: FrameType) -> Measurement:
+        return TimeMeasurement(self.values)
+
+
+class mprof(Profiler):  # noqa: N801 - named as its magic
+    """Memory over time of a ``with`` block; see ``%mprof_plot?`` for the options."""
+
+    options = MPROF_PLOT
+
+    def _measurement(self, frame: FrameType) -> Measurement:
+        return TimelineMeasurement(self.values)
+
+
+def objrefs(*objects: object, **options: Any) -> ReferenceGraph:
+    """The graph of what `objects` refer to, or with ``back=True`` of what refers to them.
+
+    Parameters
+    ----------
+    *objects : the objects themselves; a list is one object.
+    **options : ``max_depth``, ``too_many``, ``filter``, ``highlight``, … as ``%objrefs?`` has them.
+    """
+    from jupyter_profkit.cells.references import draw_references
+
+    graph = draw_references(objects, **options)
+    remember(graph)
+    return graph
+
+
+_active = threading.local()
+
+
+def profile(function: Callable[..., Any] | None = None, *, stream: TextIO | None = None, **options: Any) -> Any:
+    """Decorate a function: its memory by line is printed when it returns, as memory_profiler does.
+
+    Functions of yours that it calls are in the same report. Works on functions,
+    methods, generators and coroutine functions; inside another profiled call it
+    adds nothing, since that call's report has its lines.
+
+    Parameters
+    ----------
+    function : what is decorated; left out when options are given.
+    stream : where to print; standard output, or the notebook, by default.
+    **options : the options of ``%%memprofile``: ``precision=4``, ``limit``, …
+    """
+    values = MEMPROFILE.from_keywords(options)
+    if function is None:
+        return functools.partial(_profiled, values=values, stream=stream)
+    return _profiled(function, values, stream)
+
+
+def _profiled(function: Callable[..., Any], values: Values, stream: TextIO | None) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _measured_call(function, values, stream):
+            return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        with _measured_call(function, values, stream):
+            return (yield from function(*args, **kwargs))
+
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        with _measured_call(function, values, stream):
+            return await function(*args, **kwargs)
+
+    if inspect.iscoroutinefunction(function):
+        return run
+    return generate if inspect.isgeneratorfunction(function) else call
+
+
+@contextlib.contextmanager
+def _measured_call(function: Callable[..., Any], values: Values, stream: TextIO | None) -> Iterator[None]:
+    if getattr(_active, "is_measuring", False):
+        yield
+        return
+    with_function = Values({**values, "functions": (*values.functions, function)})
+    opened = Opened(LineMemoryMeasurement(with_function, None), lambda result: _show(result, values, stream))
+    run = OpenMeasurement(opened, f"{function.__qualname__}()", "")
+    try:
+        run.start()
+    except EngineBusyError as busy:  # the call matters more than its report
+        complain(f"{function.__qualname__}() runs without @profile: {busy}")
+        yield
+        return
+    _active.is_measuring = True
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        _active.is_measuring = False
+        run.stop()
+        opened.present(run.finish(error))
+
+
+def _show(result: Result, values: Values, stream: TextIO | None) -> None:
+    remember(result)
+    report = result.report(**values.only(DISPLAY))
+    if stream is None and _in_a_kernel():
+        from IPython.display import display
+
+        display(report)
+    else:
+        print(report, file=stream or sys.stdout)
+
+
+def _in_a_kernel() -> bool:
+    return getattr(running_shell(), "kernel", None) is not None

@@ -1,0 +1,200 @@
+"""The measurement behind ``%%memprofile``: resident memory and the heap by line, and memory over time beside it.
+
+    measurement = LineMemoryMeasurement(MEMPROFILE.from_keywords({"no_heap": True}), filename)
+
+Each half, lines and heap, may be left out by an option. Where the heap cannot be
+had, the lines stand alone and a note says why.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import CodeType, FrameType
+from typing import Any
+
+from jupyter_profkit.cells.timeline import record_alongside
+from jupyter_profkit.engines.heap import HeapEngine, with_heap
+from jupyter_profkit.engines.line_memory import LineMemoryEngine
+from jupyter_profkit.engines.resident_memory import resident_memory_meter
+from jupyter_profkit.engines.scope import Scope, code_of
+from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
+from jupyter_profkit.model.line_memory import LineMemoryProfile
+from jupyter_profkit.model.session import Method, Session
+from jupyter_profkit.options import Values
+from jupyter_profkit.source import Statements, source_lines
+
+__all__ = ["LineMemoryMeasurement"]
+
+
+class LineMemoryMeasurement:
+    """One run of a line engine.
+
+    Parameters
+    ----------
+    values : the options of ``%%memprofile``.
+    filename : the file name of the measured cell, statement or block.
+    namespace : where names given to ``-f`` are looked up.
+    frame : a running frame whose remaining lines are measured (the body of a ``with``).
+
+    Raises
+    ------
+    OptionError
+        If ``-f`` names something that does not exist or has no code, or the options leave nothing to measure.
+    """
+
+    def __init__(
+        self,
+        values: Values,
+        filename: str | None,
+        *,
+        namespace: Mapping[str, Any] | None = None,
+        frame: FrameType | None = None,
+        timeline: bool = True,
+    ) -> None:
+        functions = [_code_of(item, namespace or {}) for item in values.functions]
+        if values.no_heap and values.no_lines:
+            raise OptionError("--no-heap and --no-lines together leave nothing to measure; use one of them")
+        scope = Scope(filename, functions, values.modules, values.exclude)
+        self._lines = _Resident() if values.no_lines else _Lines(scope, frame)
+        self._heap = None if values.no_heap else HeapEngine(scope, insist=values.heap)
+        self._heap_is_all = values.no_lines
+        self._no_heap_because = ""
+        self._timeline = record_alongside(values.interval) if timeline else None
+
+    def start(self) -> None:
+        self._start_heap(HeapEngine.prepare)
+        try:
+            if self._timeline is not None:
+                self._timeline.start()
+            self._start_heap(HeapEngine.start)
+            self._lines.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_heap(self, step: Callable[[HeapEngine], None]) -> None:
+        """Prepare or start the heap engine; without it the lines stand alone, if there are to be lines."""
+        if self._heap is None:
+            return
+        try:
+            step(self._heap)
+        except (MissingDependencyError, EngineBusyError) as error:
+            if self._heap_is_all:
+                raise
+            self._heap, self._no_heap_because = None, str(error)
+
+    def stop(self) -> None:
+        self._lines.stop()
+        if self._heap is not None:
+            self._heap.stop()
+            self._heap.discard()
+        if self._timeline is not None:
+            self._timeline.stop()
+
+    def result(self, session: Session) -> LineMemoryProfile:
+        profile = self._lines.profile(session)
+        if self._timeline is not None:
+            timeline = self._timeline.timeline(session, peak_rss=profile.peak_rss, peak_at=profile.peak_at)
+            profile = replace(profile, timeline=timeline)
+        because = self._no_heap_because or (self._heap.failure if self._heap is not None else "")
+        if because:
+            note = f"the heap columns are left out: {because} (--no-heap hides this note)"
+            return replace(profile, method=replace(profile.method, notes=(*profile.method.notes, note)))
+        return profile if self._heap is None else _with_heap(profile, self._heap, add=self._heap_is_all)
+
+
+class _Lines:
+    """Resident memory by line."""
+
+    def __init__(self, scope: Scope, frame: FrameType | None) -> None:
+        self._engine = LineMemoryEngine(scope)
+        self._block = scope.block
+        self._frame = frame
+
+    def start(self) -> None:
+        if self._block is not None:
+            # The tracer parses the source in the run; it then finds the memory for that free.
+            Statements.of(source_lines(self._block))
+        self._engine.start(self._frame)
+
+    def stop(self) -> None:
+        self._engine.stop()
+
+    def profile(self, session: Session) -> LineMemoryProfile:
+        engine, ledger = self._engine, self._engine.ledger
+        return LineMemoryProfile(
+            session=session,
+            method=_method(engine),
+            functions=engine.functions(),
+            rss_start=ledger.rss_start,
+            rss_end=ledger.rss_end,
+            peak_rss=ledger.peak_rss,
+            peak_at=engine.peak_at(),
+            noise=engine.noise,
+            exact_peak=engine.exact_peak,
+        )
+
+
+class _Resident:
+    """Resident memory of the whole run, where lines are not followed."""
+
+    def __init__(self) -> None:
+        self._meter = resident_memory_meter()
+        self._running = False
+        self._start = self._end = self._peak = 0
+
+    def start(self) -> None:
+        self._meter.open()
+        self._running = True
+        self._start, _ = self._meter.read()
+
+    def stop(self) -> None:
+        if self._running:
+            self._running = False
+            self._end, self._peak = self._meter.read()
+            self._meter.close()
+
+    def profile(self, session: Session) -> LineMemoryProfile:
+        meter = self._meter
+        method = Method(meter.description, meter.exact_peak, n_events=2)
+        return LineMemoryProfile(session, method, (), self._start, self._end, self._peak, exact_peak=meter.exact_peak)
+
+
+def _with_heap(profile: LineMemoryProfile, heap: HeapEngine, *, add: bool) -> LineMemoryProfile:
+    return replace(
+        profile,
+        method=replace(profile.method, engine=f"{profile.method.engine}; {heap.description}"),
+        functions=with_heap(profile.functions, heap.bill, heap.block, add=add),
+        heap_peak=heap.bill.peak,
+        heap_kept=heap.bill.kept,
+        mapped=heap.bill.mapped,
+        free_start=heap.free_start,
+        free_end=heap.free_end,
+    )
+
+
+def _method(engine: LineMemoryEngine) -> Method:
+    overhead = engine.n_events * engine.seconds_per_event
+    failure = engine.ledger.failure
+    notes = (f"measuring ended early, by a fault of the tool ({failure}); later lines are missing",) if failure else ()
+    return Method(engine.description, engine.exact_peak, engine.n_events, overhead, notes)
+
+
+def _code_of(item: object, namespace: Mapping[str, Any]) -> CodeType:
+    """The code of a function, or of the function that a dotted name stands for."""
+    return code_of(_look_up(item, namespace) if isinstance(item, str) else item)
+
+
+def _look_up(name: str, namespace: Mapping[str, Any]) -> object:
+    first, *attributes = name.split(".")
+    if first not in namespace and not hasattr(builtins, first):
+        raise OptionError(f"-f {name}: there is no {first!r} here; define or import it before the cell runs")
+    found: object = namespace.get(first, getattr(builtins, first, None))
+    for attribute in attributes:
+        # A property is wanted as such, not what it returns.
+        found = vars(found).get(attribute, None) if isinstance(found, type) else getattr(found, attribute, None)
+        if found is None:
+            raise OptionError(f"-f {name}: {first!r} has no {attribute!r}")
+    return found

@@ -1,0 +1,118 @@
+"""The measurement behind ``%%mprof_plot``: memory over time of a cell, statement or block.
+
+measurement = TimelineMeasurement(MPROF_PLOT.from_keywords({"interval": 0.001}))
+record_alongside(0.005)       the recording beside another measurement
+last_timeline()               that of the last run, whichever magic recorded it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_profkit.engines.timeline import TimelineEngine
+from jupyter_profkit.errors import RecordingError, TargetError
+from jupyter_profkit.export import load
+from jupyter_profkit.model.session import Session
+from jupyter_profkit.model.timeline import MemoryTimeline
+from jupyter_profkit.options import Values
+from jupyter_profkit.results import last
+
+__all__ = ["TimelineMeasurement", "find_timeline", "last_timeline", "record_alongside"]
+
+
+class TimelineMeasurement:
+    """One recording of this process.
+
+    Parameters
+    ----------
+    values : the options of ``%mprof_plot``.
+    """
+
+    def __init__(self, values: Values) -> None:
+        self._engine = TimelineEngine(
+            interval=values.interval,
+            children=values.children,
+            per_child=values.per_child,
+            seconds=values.timeout,
+        )
+
+    def start(self) -> None:
+        self._engine.start()
+
+    def stop(self) -> None:
+        self._engine.stop()
+
+    def result(self, session: Session) -> MemoryTimeline:
+        return self._engine.timeline(session)
+
+
+def record_alongside(interval: float) -> TimelineEngine:
+    """An engine for a measurement that reads the high-water mark itself, and so resets it all the time."""
+    return TimelineEngine(interval=interval, reset_peak=False)
+
+
+def last_timeline() -> MemoryTimeline:
+    """The recording of the last run that has one.
+
+    Raises
+    ------
+    TargetError
+        If nothing was recorded yet.
+    """
+    timelines = [timeline for kind in ("timeline", "line_memory") if (timeline := _last_of(kind)) is not None]
+    if not timelines:
+        raise TargetError(
+            "no recording yet; run a cell with %%mprof_plot or %%memprofile, a script with %mprof_run, "
+            "or name a recording: %mprof_plot file.dat"
+        )
+    return max(timelines, key=lambda timeline: timeline.session.started)
+
+
+def _last_of(kind: str) -> MemoryTimeline | None:
+    try:
+        return _timeline_in(last(kind))
+    except TargetError:
+        return None
+
+
+def find_timeline(name: str, namespace: Mapping[str, Any]) -> MemoryTimeline:
+    """The recording that `name` stands for: a variable, or else a file.
+
+    Raises
+    ------
+    TargetError
+        If there is neither.
+    RecordingError
+        If it is none, or holds none.
+    """
+    found = namespace[name] if name in namespace else _load(name)
+    timeline = _timeline_in(found)
+    if timeline is None:
+        raise RecordingError(f"{name} is no recording of memory over time, it is a {type(found).__name__}")
+    if not timeline.main:
+        raise RecordingError(f"{name} holds no memory samples")
+    return timeline
+
+
+def _load(name: str) -> Any:
+    if not Path(name).expanduser().exists():
+        raise TargetError(
+            f"{name!r} is neither a file nor a variable; %mprof_plot takes recordings, "
+            "and %%mprof_plot on the first line of a cell records the cell"
+        )
+    return load(name)
+
+
+def _timeline_in(result: Any) -> MemoryTimeline | None:
+    """A recording itself, or the one that a result or a profiler of this package holds."""
+    if isinstance(result, MemoryTimeline):
+        return result
+    if not type(result).__module__.startswith("jupyter_profkit."):  # attributes of others may do anything
+        return None
+    inner = getattr(result, "result", result)
+    if isinstance(inner, MemoryTimeline):
+        return inner
+    timeline = getattr(inner, "timeline", None)
+    return timeline if isinstance(timeline, MemoryTimeline) else None

@@ -1,0 +1,463 @@
+"""Time by function: cProfile's figures, of the measured thread and of what its block reached.
+
+    engine = FunctionEngine("/tmp/ipykernel_7/123.py")
+    engine.start()
+    ...
+    engine.stop()
+    engine.functions(), engine.statements()
+
+The entries of cProfile are a graph: for each function its totals, and for each pair
+of caller and callee the share of that pair. What the user's code does not reach in
+that graph (the shell around the cell, this package) is taken out, and so are the
+shares of its calls in what both use.
+
+IPython compiles each top-level statement of a cell by itself, as a ``<module>`` of its
+own, and cProfile keeps code objects apart: time by statement costs nothing more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import cProfile
+import functools
+import inspect
+import re
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType
+from typing import Any, Final, NamedTuple, Protocol
+
+from jupyter_profkit.engines.scoped_profiler import ScopedProfiler, is_own_code
+from jupyter_profkit.engines.timers import SignalPacer
+from jupyter_profkit.engines.tool_slots import MONITORING, profile_holder
+from jupyter_profkit.errors import EngineBusyError
+from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, StatementRecord
+from jupyter_profkit.source import is_user_file, label_of, source_lines
+
+__all__ = ["FunctionEngine", "PlainProfiler"]
+
+
+_SAMPLING: Final = SignalPacer._on_signal.__code__
+"""What plain cProfile takes for a call that the measured code made."""
+
+_DISPLAY_HOOK: Final = re.compile(r"[/\\](IPython[/\\]core|ipykernel)[/\\]displayhook\.py$")
+_SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
+
+
+class Profiler(Protocol):
+    """What an engine needs of a profiler."""
+
+    duration: float
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def getstats(self) -> list[Any]: ...
+
+
+class PlainProfiler:
+    """cProfile as it is: right on Python 3.11, where it hears one thread only."""
+
+    def __init__(self, *, builtins: bool = True) -> None:
+        self._profile = cProfile.Profile(builtins=builtins)
+        self._is_on = False
+        self._began = 0.0
+        self.duration = 0.0
+        """Seconds from start to stop."""
+        self.was_replaced = False
+        """Whether another profiler took the place before the end."""
+
+    def start(self) -> None:
+        """Begin to record.
+
+        Raises
+        ------
+        EngineBusyError
+            If another profiler is on.
+        """
+        holder = profile_holder()
+        if holder is not None:
+            raise EngineBusyError(f"{holder} is profiling already; end it, then run the cell again")
+        self._is_on = True
+        self._began = time.perf_counter()
+        self._profile.enable()
+
+    def stop(self) -> None:
+        """End recording; a second call does nothing."""
+        if self._is_on:
+            holder = sys.getprofile() if MONITORING is None else MONITORING.get_tool(MONITORING.PROFILER_ID)
+            self._profile.disable()
+            self.duration = time.perf_counter() - self._began
+            self._is_on = False
+            self.was_replaced = holder is not self._profile and holder != "cProfile"
+
+    def getstats(self) -> list[Any]:
+        """The figures, as `cProfile.Profile.getstats` gives them."""
+        return list(self._profile.getstats())
+
+
+class FunctionEngine:
+    """Counts and times functions, from `start` to `stop`.
+
+    Parameters
+    ----------
+    filename : file name of the measured cell; None for everything that this thread
+        does in between.
+    builtins : whether functions written in C are rows; if not, they count on their caller.
+    scoped : whether to use the scoped engine; by default wherever it works.
+    """
+
+    def __init__(self, filename: str | None = None, *, builtins: bool = True, scoped: bool | None = None) -> None:
+        self._filename = filename
+        self.is_scoped = ScopedProfiler.is_available() if scoped is None else scoped
+        self._profiler: Any = (
+            ScopedProfiler(filename, builtins=builtins) if self.is_scoped else PlainProfiler(builtins=builtins)
+        )
+        self._graph: CallGraph | None = None
+
+    def start(self) -> None:
+        """Begin to measure; switching on is the last thing it does.
+
+        Raises
+        ------
+        EngineBusyError
+            If another tool holds what is needed.
+        """
+        self._profiler.start()
+
+    def stop(self) -> None:
+        """Stop measuring, first of all; a second call does nothing."""
+        self._profiler.stop()
+
+    @property
+    def duration(self) -> float:
+        """Seconds that it measured."""
+        return float(self._profiler.duration)
+
+    @property
+    def graph(self) -> CallGraph:
+        """What was recorded, less what the measured block did not reach."""
+        if self._graph is None:
+            self._graph = CallGraph(self._profiler.getstats(), self._filename)
+        return self._graph
+
+    def functions(self) -> tuple[FunctionRecord, ...]:
+        """Every function that ran, in no particular order."""
+        return tuple(self.graph.functions())
+
+    def statements(self) -> tuple[StatementRecord, ...]:
+        """The cell's top-level statements that ran, by line."""
+        return tuple(self.graph.statements())
+
+    @property
+    def description(self) -> str:
+        """How it measures, in words."""
+        if self.is_scoped:
+            return "cProfile's C engine on sys.monitoring, kept to this thread and to what the block ran"
+        return "cProfile" if self.hears_one_thread else "cProfile, which on this Python hears every thread at once"
+
+    @property
+    def hears_one_thread(self) -> bool:
+        """Whether other threads stay out of the figures."""
+        return self.is_scoped or MONITORING is None
+
+    @property
+    def n_events(self) -> int:
+        """Calls and returns that were recorded."""
+        return 2 * self.graph.ncalls
+
+    @property
+    def n_threads_left_out(self) -> int:
+        """Threads that the block started, whose calls are not in the figures."""
+        return self.graph.n_calls(threading.Thread.start.__code__) if self.hears_one_thread else 0
+
+    def notes(self) -> Iterator[str]:
+        """What a reader must know to read the figures right."""
+        if not self.hears_one_thread:
+            yield "calls of other threads are mixed in: this Python's cProfile cannot be kept to one thread"
+        if self.n_threads_left_out:
+            threads = "thread" if self.n_threads_left_out == 1 else "threads"
+            yield f"{self.n_threads_left_out} {threads} started here left out: the figures are of the cell's own thread"
+        if getattr(self._profiler, "was_replaced", False):
+            yield "another profiler ran inside and ended the recording early; what came after it is missing"
+
+    def overhead(self) -> float | None:
+        """Seconds that recording has added, estimated from the cost of a call here and now."""
+        try:
+            checked, fast = _seconds_per_call(checked=self.is_scoped), _seconds_per_call(checked=False)
+        except EngineBusyError:  # somebody profiles by now; an estimate is not worth an error
+            return None
+        is_checked = getattr(self._profiler, "is_checked", lambda _: False)
+        return sum(n_calls * (checked if is_checked(code) else fast) for code, n_calls in self.graph.counts())
+
+
+class Share(NamedTuple):
+    """Calls and seconds, of a function or of a pair of caller and callee."""
+
+    ncalls: int
+    reccalls: int
+    tottime: float
+    cumtime: float
+
+    @classmethod
+    def of(cls, entry: Any) -> Share:
+        return cls(entry.callcount, entry.reccallcount, entry.inlinetime, entry.totaltime)
+
+    def plus(self, other: Share) -> Share:
+        return Share(
+            self.ncalls + other.ncalls,
+            self.reccalls + other.reccalls,
+            self.tottime + other.tottime,
+            self.cumtime + other.cumtime,
+        )
+
+    def less(self, other: Share) -> Share:
+        return Share(
+            self.ncalls - other.ncalls,
+            self.reccalls - other.reccalls,
+            max(self.tottime - other.tottime, 0.0),
+            max(self.cumtime - other.cumtime, 0.0),
+        )
+
+
+_NOTHING: Final = Share(0, 0, 0.0, 0.0)
+
+
+class CallGraph:
+    """cProfile's entries, less those that are not the measured block's.
+
+    Parameters
+    ----------
+    entries : what `cProfile.Profile.getstats` gave.
+    filename : file name of the measured cell, or None for a block.
+    """
+
+    def __init__(self, entries: Iterable[Any], filename: str | None) -> None:
+        self._filename = filename
+        self._entries = {id(entry.code): entry for entry in entries if entry.callcount}
+        self._callers: dict[int, dict[int, Share]] = defaultdict(dict)
+        for key, entry in self._entries.items():
+            for call in entry.calls or ():
+                if call.callcount and id(call.code) in self._entries:
+                    self._callers[id(call.code)][key] = Share.of(call)
+        self._roots = frozenset(key for key in self._entries if self._is_root(key))
+        reached = self._reach(self._roots)
+        shares = {key: self._share(key, reached) for key in reached}
+        self._shares = {key: share for key, share in shares.items() if share.ncalls}
+
+    @property
+    def ncalls(self) -> int:
+        """Calls of all functions."""
+        return sum(share.ncalls for share in self._shares.values())
+
+    def functions(self) -> Iterator[FunctionRecord]:
+        """A record for each name, line and file; code objects that share all three are one, as in pstats."""
+        groups: dict[Key, list[int]] = defaultdict(list)
+        for key in self._shares:
+            groups[_pstats_key(self._entries[key].code)].append(key)
+        for name, keys in groups.items():
+            share = functools.reduce(Share.plus, (self._shares[key] for key in keys))
+            yield self._record(name, keys, share)
+
+    def statements(self) -> Iterator[StatementRecord]:
+        """A record for each top-level statement of the cell, and one for the display of its value."""
+        lines = source_lines(self._filename) if self._filename is not None else []
+        found: dict[int, list[StatementRecord]] = defaultdict(list)
+        for key in self._shares:
+            code = self._entries[key].code
+            if isinstance(code, CodeType) and code.co_filename == self._filename and code.co_name == "<module>":
+                for record in self._statement(code, self._entries[key], lines):
+                    found[record.lineno].append(record)
+        for lineno in sorted(found, key=lambda lineno: (lineno == 0, lineno)):
+            yield functools.reduce(_joined, found[lineno])
+
+    def _statement(self, code: CodeType, entry: Any, lines: list[str]) -> Iterator[StatementRecord]:
+        """The statement that is `code`; if its value was displayed, that is a row of its own."""
+        first, last = _line_range(code)
+        source = lines[first - 1] if 0 < first <= len(lines) else ""
+        calls = [call for call in entry.calls or () if not _is_own(call.code)]
+        displays = [call for call in calls if self._displays(call.code)]
+        shown = sum(call.totaltime for call in displays)
+        n_calls = sum(call.callcount for call in calls) - sum(call.callcount for call in displays)
+        yield StatementRecord(first, source, max(entry.totaltime - shown, 0.0), n_calls, last)
+        if displays:
+            yield StatementRecord(0, "display of the last value", shown, len(displays))
+
+    def _displays(self, code: CodeType | str) -> bool:
+        """Whether `code` is IPython's display hook, and had something to display: not None, nor silenced by ``;``."""
+        if not isinstance(code, CodeType) or code.co_name != "__call__" or not _DISPLAY_HOOK.search(code.co_filename):
+            return False
+        called = self._entries[id(code)].calls if id(code) in self._entries else None
+        return any(getattr(call.code, "co_name", "") == "start_displayhook" for call in called or ())
+
+    def counts(self) -> Iterator[tuple[CodeType | str, int]]:
+        """Each code object, and how often it was called."""
+        for key, share in self._shares.items():
+            yield self._entries[key].code, share.ncalls
+
+    def n_calls(self, code: CodeType) -> int:
+        """How often `code` was called."""
+        share = self._shares.get(id(code))
+        return share.ncalls if share is not None else 0
+
+    def _is_root(self, key: int) -> bool:
+        """Whether what this code calls is the block's business, whoever called it itself.
+
+        In a cell that is the cell's own code, and the user's other code: the event
+        loop calls it, too, on the cell's behalf. In a block it is whatever nobody called.
+        """
+        code = self._entries[key].code
+        if isinstance(code, CodeType) and _is_own(code):
+            return False
+        if self._filename is not None:
+            return isinstance(code, CodeType) and self._is_users(code)
+        return bool(self._entries[key].callcount > sum(share.ncalls for share in self._callers[key].values()))
+
+    def _is_users(self, code: CodeType) -> bool:
+        return code.co_filename == self._filename or is_user_file(code.co_filename)
+
+    def _reach(self, roots: Iterable[int]) -> set[int]:
+        reached, waiting = set(roots), list(roots)
+        while waiting:
+            caller = waiting.pop()
+            for call in self._entries[caller].calls or ():
+                key = id(call.code)
+                if key in self._entries and key not in reached and self._leads_on(caller, call.code):
+                    reached.add(key)
+                    waiting.append(key)
+        return reached
+
+    def _leads_on(self, caller: int, code: CodeType | str) -> bool:
+        """Whether the block reaches `code` if it reaches its caller.
+
+        A builtin such as ``next`` is one entry for the cell and for the shell around
+        it, which plain cProfile hears too; what it calls of the shell's is not the cell's.
+        """
+        if isinstance(code, str) or self._filename is None:
+            return not _is_own(code)
+        is_shared = isinstance(self._entries[caller].code, str)
+        return not _is_own(code) and not (is_shared and _SHELL.search(code.co_filename))
+
+    def _share(self, key: int, reached: set[int]) -> Share:
+        """The totals of a function, less the calls that came from outside the block."""
+        total = self._total(key)
+        inside = _sum(share for caller, share in self._callers[key].items() if caller in reached)
+        if (key in self._roots and self._filename is not None) or inside.ncalls == total.ncalls:
+            return total
+        if key in self._roots:
+            outside = _sum(share for caller, share in self._callers[key].items() if caller not in reached)
+            return total.less(outside)
+        # With recursion the shares of the callers overlap, and add up to more than the total.
+        return Share(
+            inside.ncalls, total.reccalls, min(inside.tottime, total.tottime), min(inside.cumtime, total.cumtime)
+        )
+
+    def _total(self, key: int) -> Share:
+        """All that was recorded of a function; that a stack was sampled meanwhile takes nothing from its own time."""
+        entry = self._entries[key]
+        share = Share.of(entry)
+        sampling = sum(call.totaltime for call in entry.calls or () if call.code is _SAMPLING)
+        return share._replace(tottime=share.tottime + sampling)
+
+    def _record(self, name: Key, keys: list[int], share: Share) -> FunctionRecord:
+        code = self._entries[keys[0]].code
+        filename, lineno, function = name
+        return FunctionRecord(
+            function,
+            filename,
+            lineno,
+            ncalls=share.ncalls,
+            pcalls=share.ncalls - min(share.reccalls, share.ncalls),
+            tottime=share.tottime,
+            cumtime=share.cumtime,
+            callers=tuple(self._caller_records(keys)),
+            label=label_of(filename),
+            is_user=isinstance(code, CodeType) and self._is_users(code),
+            qualname=code.co_qualname if isinstance(code, CodeType) else "",
+        )
+
+    def _caller_records(self, keys: list[int]) -> Iterator[CallerRecord]:
+        groups: dict[Key, Share] = defaultdict(lambda: _NOTHING)
+        for key in keys:
+            for caller, share in self._callers[key].items():
+                if caller in self._shares:
+                    name = _pstats_key(self._entries[caller].code)
+                    groups[name] = groups[name].plus(share)
+        for name, share in groups.items():
+            yield CallerRecord(name, share.ncalls, share.ncalls - share.reccalls, share.tottime, share.cumtime)
+
+
+def _sum(shares: Iterable[Share]) -> Share:
+    return functools.reduce(Share.plus, shares, _NOTHING)
+
+
+def _is_own(code: CodeType | str) -> bool:
+    return isinstance(code, CodeType) and is_own_code(code)
+
+
+def _pstats_key(code: CodeType | str) -> Key:
+    if isinstance(code, CodeType):
+        return code.co_filename, code.co_firstlineno, code.co_name
+    return "~", 0, code
+
+
+def _line_range(code: CodeType) -> tuple[int, int]:
+    """The first and last line of a statement: co_firstlineno is 1 for every one of a cell."""
+    numbers = {line for _, _, line in code.co_lines() if line}
+    if code.co_flags & inspect.CO_COROUTINE:  # the making of the coroutine stands on co_firstlineno
+        numbers = numbers - {code.co_firstlineno} or numbers
+    return min(numbers, default=0), max(numbers, default=0)
+
+
+def _joined(one: StatementRecord, other: StatementRecord) -> StatementRecord:
+    """A statement that ran twice, as one row."""
+    end = max(one.end_lineno, other.end_lineno)
+    return StatementRecord(one.lineno, one.source, one.time + other.time, one.calls + other.calls, end)
+
+
+_CALIBRATION_CALLS: Final = 1000
+_CALIBRATION: Final = f"""
+def nothing():
+    pass
+
+def run():
+    for _ in range({_CALIBRATION_CALLS}):
+        nothing()
+"""
+
+
+@functools.cache
+def _seconds_per_call(*, checked: bool) -> float:
+    """What recording one call costs."""
+    namespace: dict[str, Any] = {}
+    exec(compile(_CALIBRATION, "<calibration>", "exec"), namespace)  # noqa: S102 - the text above
+    run: Callable[[], None] = namespace["run"]
+    bare, recorded = _seconds(run), float("inf")
+    for _ in range(7):  # the least of several: the machine may have other work
+        bare = min(bare, _seconds(run))
+        with _recording(checked=checked):
+            recorded = min(recorded, _seconds(run))
+    return max(recorded - bare, 0.0) / _CALIBRATION_CALLS
+
+
+@contextlib.contextmanager
+def _recording(*, checked: bool) -> Iterator[None]:
+    profiler: Profiler = PlainProfiler()
+    if ScopedProfiler.is_available():
+        profiler = ScopedProfiler()
+        profiler.checks_all = checked
+    profiler.start()
+    try:
+        yield
+    finally:
+        profiler.stop()
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

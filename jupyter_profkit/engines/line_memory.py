@@ -1,0 +1,216 @@
+"""Memory by line, measured: line events of the interpreter, and resident memory at each.
+
+    engine = LineMemoryEngine(Scope(block=filename))
+    engine.start()
+    ...
+    engine.stop()
+    engine.functions()      FunctionLines, the measured block first
+
+Tracing is `line_tracers`, arithmetic is `line_ledger`, reading memory is `resident_memory`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from types import CodeType, FrameType
+from weakref import WeakSet
+
+from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger, LineStats
+from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
+from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
+from jupyter_profkit.engines.scope import Scope
+from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
+from jupyter_profkit.model.session import Location
+from jupyter_profkit.source import label_of, source_lines
+
+__all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
+
+_CALIBRATION_LOOKS = 100
+
+HOT_LINE_BUDGET = 100_000
+"""Runs of a statement that are all looked at, where cost matters more than the last one."""
+
+
+class LineMemoryEngine:
+    """One measurement of memory by line.
+
+    Parameters
+    ----------
+    scope : the code to follow.
+    meter : where resident memory is read; this system's best by default.
+    budget : runs of a statement that are all looked at; after that only some are. None for no end.
+    """
+
+    def __init__(self, scope: Scope, meter: MemoryMeter | None = None, budget: int | None = None) -> None:
+        self._scope = scope
+        self._meter = meter or resident_memory_meter()
+        self.ledger = LineLedger(self._meter, budget)
+        self._followed = FollowedCode(scope, self.ledger.without_credit)
+        self._tracer = line_tracer(self.ledger, self._followed)
+        self._running = False
+        self.noise = 0
+        self.seconds_per_event = 0.0
+
+    @property
+    def exact_peak(self) -> bool:
+        """Whether peaks between two looks are seen."""
+        return self._meter.exact_peak
+
+    @property
+    def description(self) -> str:
+        """How it measures, for the report."""
+        return f"{self._tracer.description}; {self._meter.description}"
+
+    @property
+    def n_events(self) -> int:
+        return self.ledger.n_events
+
+    def start(self, frame: FrameType | None = None) -> None:
+        """Follow lines from now on.
+
+        Parameters
+        ----------
+        frame : a frame that runs already and is followed from its current line.
+
+        Raises
+        ------
+        EngineBusyError
+            If the interpreter's tracing is somebody else's.
+        """
+        self._meter.open()
+        try:
+            self._calibrate()
+            self.ledger.open()
+            self._running = True
+            _running.add(self)
+            self._tracer.start(frame)
+        except BaseException:
+            self._running = False
+            _running.discard(self)
+            self._meter.close()
+            raise
+
+    def stop(self) -> None:
+        """Stop following; a second call does nothing."""
+        if not self._running:
+            return
+        self._running = False
+        _running.discard(self)
+        self._tracer.stop()
+        self.ledger.close()
+        self._meter.close()
+
+    def abandon(self) -> None:
+        """Stop in a forked child: the account, and perhaps its lock, are the parent's."""
+        self._running = False
+        self._tracer.stop()
+        self._meter.close()
+
+    def _calibrate(self) -> None:
+        """What a look costs, and how much memory seems to change while nothing runs."""
+        start = time.perf_counter()
+        looks = [self._meter.read()[0] for _ in range(_CALIBRATION_LOOKS)]
+        self.seconds_per_event = (time.perf_counter() - start) / _CALIBRATION_LOOKS
+        self.noise = max(looks) - min(looks)
+
+    def peak_at(self) -> Location | None:
+        """The line that was running when memory was highest."""
+        if self.ledger.peak_at is None:
+            return None
+        lines, statement = self.ledger.peak_at
+        filename = lines.code.co_filename
+        return Location(filename, statement, _function_name(lines.code), label_of(filename))
+
+    def functions(self) -> tuple[FunctionLines, ...]:
+        """The figures of every line, the measured block first, then in order of first call."""
+        groups: dict[tuple[str, str, int], list[CodeLines]] = {}
+        for lines in self._followed.all():
+            if lines.stats:
+                groups.setdefault(_group_key(lines.code), []).append(lines)
+        blocks = [_function_lines(key, members) for key, members in groups.items()]
+        return tuple(sorted(blocks, key=lambda block: not (block.is_cell and block.filename == self._scope.block)))
+
+
+_running: WeakSet[LineMemoryEngine] = WeakSet()
+
+
+def _abandon_all() -> None:
+    for engine in list(_running):
+        engine.abandon()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _is_module_level(code: CodeType) -> bool:
+    """Whether `code` is a module's, a cell's or a class' body: its lines belong to the file's own."""
+    return not code.co_flags & inspect.CO_OPTIMIZED
+
+
+def _is_class_statement(code: CodeType, lineno: int) -> bool:
+    return _is_module_level(code) and code.co_name != "<module>" and lineno == code.co_firstlineno
+
+
+def _function_name(code: CodeType) -> str:
+    return "<module>" if _is_module_level(code) else code.co_qualname
+
+
+def _group_key(code: CodeType) -> tuple[str, str, int]:
+    """Code objects with the same key are shown as one: a cell's statements are compiled one by one."""
+    if _is_module_level(code):
+        return (code.co_filename, "<module>", 0)
+    return (code.co_filename, code.co_qualname, code.co_firstlineno)
+
+
+def _function_lines(key: tuple[str, str, int], members: list[CodeLines]) -> FunctionLines:
+    filename, function, first = key
+    stats: dict[int, LineStats] = {}
+    for lines in members:
+        for lineno, figures in lines.stats.items():
+            if _is_class_statement(lines.code, lineno):
+                figures.occurrences = 0  # counted where the statement itself ran
+            stats[lineno] = _merged(stats[lineno], figures) if lineno in stats else figures
+    text = source_lines(filename)
+    linenos = range(1, len(text) + 1) if function == "<module>" else _block_of(text, first, stats)
+    records = tuple(
+        _record(lineno, text[lineno - 1] if lineno <= len(text) else "", stats.get(lineno))
+        for lineno in sorted({*linenos, *stats})
+    )
+    return FunctionLines(function, filename, label_of(filename), records, sum(lines.n_calls for lines in members))
+
+
+def _block_of(text: list[str], first: int, stats: dict[int, LineStats]) -> range:
+    """The line numbers of the function whose code begins at `first`."""
+    try:
+        n_lines = len(inspect.getblock([line + "\n" for line in text[first - 1 :]])) if text else 0
+    except (SyntaxError, IndentationError):
+        n_lines = 0
+    return range(first, max([first + n_lines - 1, *stats]) + 1)
+
+
+def _merged(one: LineStats, other: LineStats) -> LineStats:
+    both = LineStats()
+    both.occurrences = one.occurrences + other.occurrences
+    both.mem_usage = other.mem_usage
+    both.increment = one.increment + other.increment
+    both.self_increment = one.self_increment + other.self_increment
+    both.peak = max(one.peak, other.peak)
+    return both
+
+
+def _record(lineno: int, source: str, stats: LineStats | None) -> LineRecord:
+    if stats is None:
+        return LineRecord(lineno, source)
+    return LineRecord(
+        lineno,
+        source,
+        occurrences=stats.occurrences,
+        mem_usage=stats.mem_usage,
+        increment=stats.increment,
+        self_increment=stats.self_increment,
+        peak=stats.peak,
+    )

@@ -1,0 +1,286 @@
+"""Line events of the interpreter, passed on to a `LineLedger`.
+
+* Python 3.12+: `sys.monitoring`. Every function's start is seen once; code that
+  is not followed answers DISABLE and costs nothing from then on. Lines are switched
+  on for followed code alone.
+* Python 3.11: `sys.settrace` and `threading.settrace`, put back at the end.
+  Code that is not followed gets no local trace function.
+
+A statement that has run so often that its budget is spent is switched off, and on
+again every 50 ms: a loop of ten million turns is then looked at now and then.
+
+Both count a generator's or coroutine's suspension as leaving, and its resumption
+as going on inside the line where it was suspended.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Protocol
+
+from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger
+from jupyter_profkit.engines.scope import Scope
+from jupyter_profkit.engines.tool_slots import claim_tool, release_tool, trace_holder
+from jupyter_profkit.errors import EngineBusyError
+from jupyter_profkit.source import Statements, source_lines
+
+__all__ = ["FollowedCode", "LineTracer", "MonitoringTracer", "SettraceTracer", "line_tracer"]
+
+
+class FollowedCode:
+    """The code objects that are followed, found by identity: their hash is slow."""
+
+    def __init__(self, scope: Scope, do_uncredited: Callable[[Callable[[], Statements]], Statements]) -> None:
+        self._scope = scope
+        self._do_uncredited = do_uncredited
+        self._statements: dict[str, Statements] = {}
+        self._decided: dict[int, tuple[CodeType, CodeLines | None]] = {}
+
+    def get(self, code: CodeType) -> CodeLines | None:
+        """The lines of `code` if it is followed, as far as that is decided."""
+        found = self._decided.get(id(code))
+        return found[1] if found is not None else None
+
+    def decide(self, code: CodeType, frame: FrameType) -> CodeLines | None:
+        """The lines of `code` if it is followed; the decision is kept."""
+        found = self._decided.get(id(code))
+        if found is None:
+            found = self._decided[id(code)] = (code, self._lines_if_wanted(code, frame))
+        return found[1]
+
+    def _lines_if_wanted(self, code: CodeType, frame: FrameType) -> CodeLines | None:
+        try:
+            wanted = self._scope.wants(code, str(frame.f_globals.get("__name__", "")))
+            return self._lines(code) if wanted else None
+        except Exception:  # it would be raised into the user's call; code that nobody understands is left alone
+            return None
+
+    def _lines(self, code: CodeType) -> CodeLines:
+        filename = code.co_filename
+        if filename not in self._statements:
+            # A parsed file takes memory, for good; it must not be billed to the line that led to it.
+            self._statements[filename] = self._do_uncredited(lambda: Statements.of(source_lines(filename)))
+        return CodeLines(code, self._statements[filename])
+
+    def all(self) -> list[CodeLines]:
+        """Every followed code, in the order in which they were first met."""
+        return [lines for _, lines in self._decided.values() if lines is not None]
+
+
+class Waker:
+    """A thread that calls a function every 50 ms, from the first time that it is wanted."""
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="jupyter_profkit waker", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_NAP):
+            self._wake()
+
+
+class LineTracer(Protocol):
+    description: str
+
+    def start(self, frame: FrameType | None) -> None:
+        """Follow what begins from now on, and the rest of `frame` if one is given."""
+
+    def stop(self) -> None: ...
+
+
+def line_tracer(ledger: LineLedger, followed: FollowedCode) -> LineTracer:
+    """The cheapest tracer of this Python."""
+    if sys.version_info >= (3, 12):
+        return MonitoringTracer(ledger, followed)
+    else:  # noqa: RET505 - mypy takes what follows for unreachable otherwise
+        return SettraceTracer(ledger, followed)
+
+
+_NAP = 0.05
+"""Seconds for which a statement whose budget is spent is left alone."""
+
+if sys.version_info >= (3, 12):
+    _events = sys.monitoring.events
+    _GLOBAL = _events.PY_START | _events.PY_RESUME | _events.PY_THROW | _events.PY_UNWIND
+    _LOCAL = _events.LINE | _events.PY_RETURN | _events.PY_YIELD
+
+    class MonitoringTracer:
+        """Line events from `sys.monitoring`."""
+
+        description = "line events from sys.monitoring"
+
+        def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
+            self._ledger = ledger
+            self._followed = followed
+            self._waker = Waker(sys.monitoring.restart_events)
+            self._tool_id = -1
+            self._switched_on: list[CodeType] = []
+
+        def start(self, frame: FrameType | None) -> None:
+            self._tool_id = claim_tool("jupyter_profkit lines")
+            monitoring, tool_id = sys.monitoring, self._tool_id
+            for event, callback in self._callbacks().items():
+                monitoring.register_callback(tool_id, event, callback)
+            if frame is not None:
+                lines = self._lines_of(frame.f_code, frame)
+                if lines is not None:
+                    self._ledger.resume(lines, frame.f_lineno)
+            monitoring.set_events(tool_id, _GLOBAL)
+
+        def stop(self) -> None:
+            if self._tool_id < 0:
+                return
+            self._waker.stop()
+            monitoring, tool_id = sys.monitoring, self._tool_id
+            monitoring.set_events(tool_id, 0)
+            for code in self._switched_on:
+                monitoring.set_local_events(tool_id, code, 0)
+            release_tool(tool_id)
+            self._tool_id = -1
+
+        def _lines_of(self, code: CodeType, frame: FrameType) -> CodeLines | None:
+            """The lines of a code that begins; the first time, its line events are switched on."""
+            lines = self._followed.get(code)
+            if lines is None:
+                lines = self._followed.decide(code, frame)
+                if lines is not None:
+                    self._switched_on.append(code)
+                    sys.monitoring.set_local_events(self._tool_id, code, _LOCAL)
+            return lines
+
+        def _callbacks(self) -> dict[int, Callable[..., Any]]:
+            ledger, lines_of = self._ledger, self._lines_of
+            get, enter, resume, leave = self._followed.get, ledger.enter, ledger.resume, ledger.leave
+            disable = sys.monitoring.DISABLE
+            line_event, wake = ledger.line_callback(disable), self._waker.start
+
+            def on_start(code: CodeType, _offset: int) -> Any:
+                lines = get(code) or lines_of(code, sys._getframe(1))
+                if lines is None:
+                    return disable
+                enter(lines)
+                return None
+
+            def on_resume(code: CodeType, _offset: int) -> Any:
+                frame = sys._getframe(1)
+                lines = get(code) or lines_of(code, frame)
+                if lines is None:
+                    return disable
+                resume(lines, frame.f_lineno)
+                return None
+
+            def on_throw(code: CodeType, _offset: int, _error: BaseException) -> None:
+                frame = sys._getframe(1)  # this event cannot be disabled
+                lines = get(code) or lines_of(code, frame)
+                if lines is not None:
+                    resume(lines, frame.f_lineno)
+
+            def on_line(code: CodeType, lineno: int) -> Any:
+                answer = line_event(code, lineno)
+                if answer is disable:
+                    wake()
+                return answer
+
+            def on_leave(code: CodeType, _offset: int, _value: object) -> None:
+                leave(code)
+
+            events = sys.monitoring.events
+            return {
+                events.PY_START: on_start,
+                events.PY_RESUME: on_resume,
+                events.PY_THROW: on_throw,
+                events.LINE: on_line,
+                events.PY_RETURN: on_leave,
+                events.PY_YIELD: on_leave,
+                events.PY_UNWIND: on_leave,
+            }
+
+
+class SettraceTracer:
+    """Line events from `sys.settrace`, for Python 3.11."""
+
+    description = "line events from sys.settrace"
+
+    def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
+        self._ledger = ledger
+        self._followed = followed
+        self._line = ledger.line_callback(spent=True)
+        self._waker = Waker(self._wake)
+        self._asleep: list[FrameType] = []
+        self._active = False
+        self._frame: FrameType | None = None
+        self._before: Any = None
+
+    def start(self, frame: FrameType | None) -> None:
+        holder = trace_holder()
+        if holder is not None:
+            raise EngineBusyError(f"sys.settrace is held by {holder}; stop it and run again")
+        self._active, self._before = True, threading.gettrace()
+        if frame is not None:
+            lines = self._followed.decide(frame.f_code, frame)
+            if lines is not None:
+                self._ledger.resume(lines, frame.f_lineno)
+                frame.f_trace, self._frame = self._on_event, frame
+        threading.settrace(self._on_call)
+        sys.settrace(self._on_call)
+
+    def stop(self) -> None:
+        if not self._active:
+            return
+        self._active = False
+        self._waker.stop()
+        sys.settrace(None)
+        threading.settrace(self._before)
+        if self._frame is not None:
+            self._frame.f_trace, self._frame = None, None
+
+    def _on_call(self, frame: FrameType, event: str, _arg: object) -> Any:
+        if event != "call" or not self._active:
+            return None
+        code = frame.f_code
+        lines = self._followed.get(code) or self._followed.decide(code, frame)
+        if lines is None:
+            return None
+        if frame.f_lineno != code.co_firstlineno and lines.n_calls:
+            self._ledger.resume(lines, frame.f_lineno)
+        else:
+            self._ledger.enter(lines)
+        return self._on_event
+
+    def _on_event(self, frame: FrameType, event: str, _arg: object) -> Any:
+        if not self._active:
+            return None
+        if event == "line":
+            if self._line(frame.f_code, frame.f_lineno):
+                self._put_to_sleep(frame)
+        elif event == "return":
+            self._ledger.leave(frame.f_code)
+        return self._on_event
+
+    def _put_to_sleep(self, frame: FrameType) -> None:
+        """No lines of this frame for a while; here that is for all of its lines at once."""
+        frame.f_trace_lines = False
+        self._asleep.append(frame)
+        lines = self._followed.get(frame.f_code)
+        if lines is not None:
+            for stats in lines.stats.values():
+                stats.is_sampled = stats.is_sampled or stats.occurrences > 1
+        self._waker.start()
+
+    def _wake(self) -> None:
+        while self._asleep:
+            self._asleep.pop().f_trace_lines = True

@@ -1,0 +1,105 @@
+"""Names at which a search for what holds an object ends, as a reader knows them.
+
+    list(roots_of([Holder("IPython", "Out[3]"), Holder("IPython", "_, _3"), Holder("variable", "x")]))
+    [Root("variable", ("x",)), Root("IPython", ("Out[3]", "_3", "_"))]
+
+* What IPython keeps of one displayed object is one name: one statement lets go of it.
+* Some libraries keep their objects in a dictionary of the process: open figures,
+  widgets, threads. `registries` knows these dictionaries by identity.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jupyter_profkit.engines.reference_holders import Holder
+from jupyter_profkit.engines.safe_repr import exact_name, module_dict, printable
+
+__all__ = ["OUT", "UNDERSCORES", "Root", "registries", "roots_of", "thread_name"]
+
+OUT: Final = re.compile(r"Out\[(\d+)\]")
+_WIDGETS: Final = (("ipywidgets.widgets.widget", "_instances"), ("ipykernel.ipkernel", "_comm_manager", "comms"))
+UNDERSCORES: Final = re.compile(r"_{1,3}|_\d+")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A name, or all of IPython's names for one object."""
+
+    kind: str
+    labels: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return ", ".join(self.labels)
+
+
+def roots_of(holders: Sequence[Holder]) -> Iterator[Root]:
+    """Each name by itself, but all that IPython keeps of one object together."""
+    outputs: dict[str, None] = {}
+    waiting = False
+    for holder in holders:
+        if holder.type == "IPython" and holder.label == "last result":
+            waiting = True
+        elif holder.type == "IPython":
+            outputs.update(dict.fromkeys(_output_labels(holder)))
+        elif holder.type == "Python":
+            yield Root("last error", ("the last error",))
+        elif holder.type == "module":
+            yield from (Root("module", (f"{holder.label} {edge}",)) for edge in holder.edge.split(", ")[:1])
+        else:
+            yield Root(holder.type, (holder.label,))
+    if outputs:
+        yield Root("IPython", tuple(sorted(outputs, key=_by_fame)))
+    elif waiting:
+        yield Root("last result", ("the result of the last cell",))
+
+
+def _output_labels(holder: Holder) -> Iterator[str]:
+    match holder.label:
+        case "hidden names":
+            yield from (f"hidden {name.removeprefix('.')}" for name in holder.edge.split(", "))
+        case "display hook":
+            yield from (f"display hook {name}" for name in holder.edge.split(", "))
+        case names:
+            yield from names.split(", ")
+
+
+def _by_fame(name: str) -> tuple[bool, bool, str]:
+    """``Out[5]`` first, then ``_5`` and ``_``, then what only IPython knows."""
+    return not name.startswith(("Out[", "_")), name.startswith("_"), name
+
+
+def registries() -> Iterator[tuple[int, Callable[[Any, Any], Holder]]]:
+    """Dictionaries of libraries in which a reader knows the entries, by id, and how to name one."""
+    gcf = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
+    if gcf is not None:
+        yield id(gcf.figs), lambda figs, held: Holder("matplotlib", f"figure {_key_of(figs, held)}")
+    yield id(module_dict(threading)["_active"]), lambda _, held: Holder("thread", _name_of_thread(held))
+    for module, path in (
+        ("ipywidgets.widgets.widget", ("_instances",)),
+        ("ipykernel.ipkernel", ("_comm_manager", "comms")),
+    ):
+        found: Any = sys.modules.get(module)
+        for name in path:
+            found = getattr(found, name, None)
+        if type(found) is dict:
+            yield id(found), lambda *_: Holder("widgets", "open widgets")
+
+
+def _key_of(mapping: Any, value: object) -> object:
+    return next((key for key, held in list(dict.items(mapping)) if held is value), "?")
+
+
+def thread_name(thread_id: int) -> str:
+    thread = threading._active.get(thread_id)  # type: ignore[attr-defined]
+    return _name_of_thread(thread) if thread is not None else "a thread"
+
+
+def _name_of_thread(thread: Any) -> str:
+    return f"thread {printable(exact_name(object.__getattribute__(thread, '_name')))}"

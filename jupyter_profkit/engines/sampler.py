@@ -1,0 +1,262 @@
+"""The helper process: it samples the memory of another process until it is told to stop.
+
+    python -I -S sampler.py PID INTERVAL [--children] [--high-water] [--for SECONDS] [--path FOLDER]
+
+* It runs by itself, on the standard library alone (psutil where there is no /proc,
+  from FOLDER), so that it starts in about 10 ms. Nothing imports it.
+* Samples go to standard output, a file that the kernel keeps: what was recorded
+  is there whatever becomes of this process. Each is a `RECORD`: the time of
+  ``time.monotonic`` (one clock for all processes), bytes, and whose they are: the
+  pid of a child, or one of the codes below.
+* It says ``ready`` on standard error when it begins, and there, at the end, the
+  seconds of CPU that it used, or what went wrong.
+* It ends when a byte, or the end of file, comes on standard input; when the
+  process is gone; when its own parent is gone; after SECONDS. Another process
+  may have inherited the far end of standard input, so each of these is needed.
+"""
+
+# ruff: noqa: PTH123, PTH208
+# (pathlib would take half of the start)
+
+from __future__ import annotations
+
+import _thread
+import os
+import struct
+import sys
+import time
+
+TYPE_CHECKING = False  # the typing module would take a third of the start
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RECORD = struct.Struct("=dqq")
+"""Time, bytes, pid or code."""
+NAME = struct.Struct("=16sq")
+"""The command of a child, as much as fits, and its pid as a negative number."""
+MAIN = 0
+"""Bytes resident in the process itself."""
+HIGH_WATER = -1
+"""The operating system's own high-water mark of it, each time it has changed."""
+
+_FLUSH_EVERY = 0.05
+_HIGH_WATER_EVERY = 0.01
+_CHILDREN_EVERY = 0.01
+_SEARCH_EVERY = 0.05
+
+
+class ProcProcess:
+    """A process as Linux' /proc has it; the descriptors stay with it if its pid is used again."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+        self._status = -1
+
+    def rss(self) -> int:
+        """Bytes resident; ProcessLookupError when it is gone, even if nobody has reaped it."""
+        pages = int(os.pread(self._statm, 128, 0).split(b" ", 2)[1])
+        if not pages:
+            raise ProcessLookupError
+        return pages * self._page
+
+    def high_water(self) -> int:
+        if self._status < 0:
+            self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
+        status = os.pread(self._status, 4096, 0)
+        start = status.index(b"VmHWM:") + 6
+        return int(status[start : status.index(b"kB", start)]) * 1024
+
+    def name(self) -> bytes:
+        with open(f"/proc/{self.pid}/comm", "rb") as file:
+            return file.read(16).strip()
+
+    def descendants(self) -> list[int]:
+        """Pids of its children, of theirs, and so on."""
+        parents: dict[int, list[int]] = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                parents.setdefault(_parent_of(entry), []).append(int(entry))
+        found = [self.pid]
+        for pid in found:  # which grows
+            found += parents.get(pid, [])
+        return found[1:]
+
+    def close(self) -> None:
+        os.close(self._statm)
+        if self._status >= 0:
+            os.close(self._status)
+
+
+def _parent_of(pid: str) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read(512).rpartition(b")")[2].split(None, 2)[1])
+    except (OSError, IndexError, ValueError):  # it ended meanwhile
+        return 0
+
+
+class PsutilProcess:
+    """A process as psutil has it, for the other systems."""
+
+    def __init__(self, pid: int) -> None:
+        import psutil
+
+        self.pid = pid
+        self._gone = psutil.Error
+        self._process = psutil.Process(pid)
+
+    def rss(self) -> int:
+        try:
+            return int(self._process.memory_info().rss)
+        except self._gone:
+            raise ProcessLookupError from None
+
+    def high_water(self) -> int:
+        return self.rss()  # nobody tells
+
+    def name(self) -> bytes:
+        try:
+            return str(self._process.name()).encode()
+        except self._gone:
+            raise ProcessLookupError from None
+
+    def descendants(self) -> list[int]:
+        try:
+            return [child.pid for child in self._process.children(recursive=True)]
+        except self._gone:
+            raise ProcessLookupError from None
+
+    def close(self) -> None:
+        pass
+
+
+Process = ProcProcess | PsutilProcess
+
+
+class Recorder:
+    """Writes samples in small batches, and looks now and then after what need not be seen at each."""
+
+    def __init__(
+        self, process: Process, open_process: Callable[[int], Process], *, children: bool, high_water: bool
+    ) -> None:
+        self.pending: list[bytes] = []
+        self._process = process
+        self._open_process = open_process
+        self._parent = os.getppid()
+        self._next_flush = 0.0
+        self._high_water = 0
+        self._next_high_water = 0.0 if high_water else float("inf")
+        self._children: dict[int, Process] = {}
+        self._next_children = self._next_search = 0.0 if children else float("inf")
+
+    def look_around(self, now: float) -> float:
+        """Do what is due at `now`; return when to come again, or 0 when the parent is gone."""
+        if now >= self._next_high_water:
+            self._next_high_water = now + _HIGH_WATER_EVERY
+            self._sample_high_water(now)
+        if now >= self._next_search:
+            self._search(now)
+        if now >= self._next_children:
+            self._next_children = now + _CHILDREN_EVERY
+            self._sample_children(now)
+        if now >= self._next_flush:
+            self._next_flush = now + _FLUSH_EVERY
+            self.flush()
+            if os.getppid() != self._parent:
+                return 0.0
+        return min(self._next_high_water, self._next_search, self._next_children, self._next_flush)
+
+    def flush(self) -> None:
+        os.write(1, b"".join(self.pending))
+        self.pending.clear()
+
+    def _sample_high_water(self, now: float) -> None:
+        high_water = self._process.high_water()
+        if high_water != self._high_water:
+            self._high_water = high_water
+            self.pending.append(RECORD.pack(now, high_water, HIGH_WATER))
+
+    def _search(self, now: float) -> None:
+        for pid in self._process.descendants():
+            if pid not in self._children and pid != os.getpid():
+                self._add_child(pid)
+        # A search reads a file for each process of the machine; it may take a twentieth of the time.
+        self._next_search = now + max(_SEARCH_EVERY, 20 * (time.monotonic() - now))
+
+    def _add_child(self, pid: int) -> None:
+        try:
+            child = self._open_process(pid)
+            self.pending.append(NAME.pack(child.name(), -pid))
+        except (OSError, ValueError, IndexError):  # it ended meanwhile
+            return
+        self._children[pid] = child
+
+    def _sample_children(self, now: float) -> None:
+        for pid, child in list(self._children.items()):
+            try:
+                rss = child.rss()
+            except (OSError, ValueError, IndexError):  # it ended
+                rss = 0
+                self._children.pop(pid).close()
+            self.pending.append(RECORD.pack(now, rss, pid))
+
+
+def record(process: Process, recorder: Recorder, stop: _thread.LockType, interval: float, last: float) -> None:
+    """Sample every `interval` seconds until `stop` is released, a process is gone, or `last` has come.
+
+    At 1 ms nearly all of the cost is waking up with cold caches: so few calls here,
+    and the names at hand.
+    """
+    clock, wait, rss, pack, keep = time.monotonic, stop.acquire, process.rss, RECORD.pack, recorder.pending.append
+    due = now = clock()
+    next_look = 0.0
+    while now < last:
+        keep(pack(now, rss(), MAIN))
+        if now >= next_look:
+            next_look = recorder.look_around(now)
+            if not next_look:
+                return
+        due += interval
+        delay = due - clock()
+        if delay < 0:
+            due, delay = due - delay, 0
+        if wait(True, delay):
+            return
+        now = clock()
+
+
+def wait_for_stop(stop: _thread.LockType) -> None:
+    """Release `stop` when standard input says so."""
+    os.read(0, 1)
+    stop.release()
+
+
+def main(arguments: list[str]) -> None:
+    pid, interval, *options = arguments
+    if "--path" in options:
+        sys.path.append(options[options.index("--path") + 1])
+    open_process: Callable[[int], Process] = ProcProcess if sys.platform == "linux" else PsutilProcess
+    last = time.monotonic() + float(options[options.index("--for") + 1]) if "--for" in options else float("inf")
+    stop = _thread.allocate_lock()
+    stop.acquire()
+    _thread.start_new_thread(wait_for_stop, (stop,))
+    process = open_process(int(pid))
+    recorder = Recorder(process, open_process, children="--children" in options, high_water="--high-water" in options)
+    os.write(2, b"ready\n")
+    try:
+        record(process, recorder, stop, float(interval), last)
+    except (ProcessLookupError, ValueError, IndexError):  # the process is gone, or about to be
+        pass
+    finally:
+        recorder.flush()
+    os.write(2, f"{time.process_time()}\n".encode())
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Exception as error:  # the kernel reads this line and passes it on
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    os._exit(0)  # the thread that waits for standard input would hold up an ordinary end

@@ -1,0 +1,378 @@
+"""cProfile's own C engine, kept to one thread and to the code that the measured block reaches.
+
+    profiler = ScopedProfiler(filename="/tmp/ipykernel_7/123.py")
+    profiler.start()
+    ...
+    profiler.stop()
+    profiler.getstats()         as `cProfile.Profile.getstats`
+
+Since Python 3.12 an enabled cProfile hears every thread and keeps one call stack
+for all of them, so background threads end up in the figures as callers and callees
+of code that they never met. Here a `cProfile.Profile` is never enabled. Its C
+callbacks are registered with `sys.monitoring` under tool ids of our own:
+
+* *Scouting*: one tool sees every function's start, in Python. Code that the measured
+  thread enters on behalf of the block is enrolled, and not looked at again.
+* *Fast*: the events of enrolled code, and of no other, go straight to cProfile's C
+  callbacks. This costs what cProfile costs; other code runs at its own speed.
+* *Checked*: events cannot be had for one thread only. Code that another thread may run,
+  too, has its events go through Python first, which drops those of other threads. That
+  is all code once a thread of the user's own is awake, and before that the few
+  libraries that the kernel's threads are made of.
+* *Roots*: in a cell, recording is on only while the cell's own code runs, or the user's
+  other code that the event loop calls (tasks). They switch it on when they are entered
+  and off when they are left, so that what the shell does in between is never seen.
+
+Exceptions that leave a frame have no event per function, so they are always checked.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import functools
+import inspect
+import operator
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import starmap
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
+from jupyter_profkit.source import is_user_file, label_of
+
+__all__ = ["ScopedProfiler", "is_own_code"]
+
+_PACKAGE: Final = __name__.partition(".")[0]
+_OWN_FOLDER: Final = __file__.removesuffix("engines/scoped_profiler.py").removesuffix("engines\\scoped_profiler.py")
+_PROLOGUE: Final = f"{_PACKAGE}.cells.prologue"
+_NEEDED: Final = ("_pystart_callback", "_pyreturn_callback", "_ccall_callback", "_creturn_callback")
+_SHELL_THREADS: Final = (
+    "IPython.core.history",
+    "ipykernel.control",
+    "ipykernel.heartbeat",
+    "ipykernel.parentpoller",
+    "ipykernel.shellchannel",
+)
+
+
+_shared: Final = {
+    *("IPython", "dateutil", "ipykernel", "jupyter_client", "logging", "tornado", "traitlets", "zmq"),
+    *("_collections_abc.py", "_weakrefset.py", "abc.py", "asyncio", "contextlib.py", "enum.py", "json", "queue.py"),
+    *("selectors.py", "threading.py", "typing.py", "weakref.py", "<frozen importlib._bootstrap>"),
+}
+"""Libraries that the threads of a kernel run; what they are seen to run besides is added."""
+
+
+def is_own_code(code: CodeType) -> bool:
+    """Whether it is this package's code, or the statement that stands for a magic's line in a cell."""
+    return code.co_filename.startswith(_OWN_FOLDER) or _PROLOGUE in code.co_consts
+
+
+class ScopedProfiler:
+    """A cProfile of the calling thread.
+
+    Parameters
+    ----------
+    filename : file name of the measured cell: what its code calls is recorded, and what
+        the user's other code does that runs meanwhile. None: everything that this thread
+        calls between `start` and `stop`, but this package itself.
+    builtins : whether calls of functions written in C are recorded.
+    """
+
+    def __init__(self, filename: str | None = None, *, builtins: bool = True) -> None:
+        self.duration = 0.0
+        """Seconds from start to stop."""
+        self.checks_all = False
+        """Whether threads of the user's own run meanwhile."""
+        self._filename = filename
+        self._builtins = builtins
+        self._profile = cProfile.Profile(builtins=builtins)
+        callbacks: Any = self._profile
+        self._enter: Callable[..., None] = callbacks._pystart_callback if self.is_available() else _missing
+        self._throw: Callable[..., None] = getattr(callbacks, "_pythrow_callback", self._enter)
+        self._leave: Callable[..., None] = callbacks._pyreturn_callback if self.is_available() else _missing
+        self._codes: dict[int, CodeType] = {}
+        self._fast: set[int] = set()
+        self._checked: set[int] = set()
+        self._roots: set[int] = set()
+        self._n_roots_open = 0
+        self._is_on = filename is None
+        self._began = 0.0
+        self._thread = 0
+        self._shell_threads: frozenset[int] = frozenset()
+        self._tools: tuple[int, int] | None = None
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether this Python's cProfile has the callbacks that are needed."""
+        return MONITORING is not None and all(hasattr(cProfile.Profile, name) for name in _NEEDED)
+
+    def start(self) -> None:
+        """Begin to record this thread.
+
+        Raises
+        ------
+        EngineBusyError
+            If there are no two free tool ids.
+        """
+        self._thread = threading.get_ident()
+        self._shell_threads = _shell_threads()
+        self.checks_all = self.checks_all or self._user_code_runs_elsewhere()
+        self._claim_tools()
+        if self._filename is None:
+            self._enroll_block(sys._getframe(1))
+        MONITORING.restart_events()
+        events = MONITORING.events
+        self._began = time.perf_counter()
+        MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
+
+    def stop(self) -> None:
+        """End recording, on whatever thread; a second call does nothing."""
+        if self._tools is None:
+            return
+        MONITORING.set_events(self._scout, 0)
+        self.duration = time.perf_counter() - self._began
+        if threading.get_ident() == self._thread:
+            self._leave_open_frames(sys._getframe(1))
+        self._release_tools()
+        self._codes.clear()
+
+    def getstats(self) -> list[Any]:
+        """The figures, as `cProfile.Profile.getstats` gives them."""
+        return list(self._profile.getstats())
+
+    def is_checked(self, code: object) -> bool:
+        """Whether recording a call of `code` cost a call of Python code besides."""
+        return id(code) in self._checked
+
+    # enrolling code
+
+    def _is_wanted(self, code: CodeType) -> bool:
+        return not is_own_code(code) and (self._is_on or self._is_users(code))
+
+    def _is_users(self, code: CodeType) -> bool:
+        return code.co_filename == self._filename or is_user_file(code.co_filename)
+
+    def _enroll(self, code: CodeType) -> None:
+        key = id(code)
+        self._codes[key] = code  # also keeps the id from being used again
+        is_root = self._may_be_root(code)
+        if is_root:
+            self._roots.add(key)
+        if is_root or self._needs_check(code):
+            self._checked.add(key)
+            MONITORING.set_local_events(self._scout, code, self._checked_events)
+        else:
+            self._fast.add(key)
+            MONITORING.set_local_events(self._recorder, code, self._fast_events)
+
+    def _may_be_root(self, code: CodeType) -> bool:
+        """Whether the shell or the event loop calls it: what they called once, and any coroutine."""
+        if self._filename is None or not self._is_users(code):
+            return False
+        return not self._is_on or bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
+
+    def _enroll_block(self, frame: FrameType | None) -> None:
+        """Enroll the code whose frame holds the measured block: it began before us."""
+        while frame is not None and is_own_code(frame.f_code):
+            frame = frame.f_back
+        if frame is not None:
+            self._enroll(frame.f_code)
+
+    def _needs_check(self, code: CodeType) -> bool:
+        return self.checks_all or (bool(self._shell_threads) and _library(code.co_filename) in _shared)
+
+    # other threads
+
+    def _user_code_runs_elsewhere(self) -> bool:
+        """Whether another thread stands in the user's code, from where it may call what the block calls."""
+        others = sys._current_frames()
+        return any(
+            is_user_file(frame.f_code.co_filename)
+            for ident, top in others.items()
+            if ident != self._thread and ident not in self._shell_threads
+            for frame in _stack(top)
+        )
+
+    def _meet_other_thread(self, ident: int, code: CodeType) -> None:
+        """Another thread runs code that is not enrolled: see to it that what it runs next is checked."""
+        if is_own_code(code):
+            return  # a sampler, which calls nothing that the block calls
+        if ident not in self._shell_threads:
+            if not self.checks_all:
+                self.checks_all = True
+                self._check_enrolled()
+        elif (library := _library(code.co_filename)) not in _shared:
+            _shared.add(library)
+            self._check_enrolled()
+
+    def _check_enrolled(self) -> None:
+        """Move enrolled code from the fast callbacks to the checked ones."""
+        keys = [key for key in list(self._fast) if self._needs_check(self._codes[key])]
+        steps: list[tuple[Any, ...]] = [(self._checked.update, keys), (self._fast.difference_update, keys)]
+        for key in keys:
+            steps.append((MONITORING.set_local_events, self._scout, self._codes[key], self._checked_events))
+            steps.append((MONITORING.set_local_events, self._recorder, self._codes[key], 0))
+        steps.append((MONITORING.restart_events,))
+        _in_one_go(steps)
+
+    # what the scout hears
+
+    def _on_start(self, code: CodeType, offset: int) -> object:
+        ident = threading.get_ident()
+        if ident != self._thread:
+            self._meet_other_thread(ident, code)
+        elif id(code) in self._fast:
+            return MONITORING.DISABLE
+        else:
+            self._begin(code, self._enter, offset)
+        return None
+
+    def _on_throw(self, code: CodeType, offset: int, error: BaseException) -> None:
+        if threading.get_ident() == self._thread:
+            self._begin(code, self._throw, offset, error)
+
+    def _begin(self, code: CodeType, enter: Callable[..., None], *event: object) -> None:
+        """A call begins; that of code met for the first time was dealt out before it was enrolled."""
+        key = id(code)
+        if key not in self._codes:
+            if not self._is_wanted(code):
+                return
+            self._enroll(code)
+        if key in self._roots:
+            self._n_roots_open += 1
+            if self._n_roots_open == 1:
+                self._switch(on=True)
+        if self._is_on:
+            enter(code, *event)
+
+    def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
+        key = id(code)
+        if not self._is_on or key not in self._codes or threading.get_ident() != self._thread:
+            return
+        self._leave(code, offset, value)
+        if key in self._roots:
+            self._n_roots_open -= 1
+            if not self._n_roots_open:
+                self._switch(on=False)
+
+    def _switch(self, *, on: bool) -> None:
+        self._is_on = on
+        self._register(self._recorder, self._fast_callbacks if on else dict.fromkeys(self._fast_callbacks))
+
+    def _checked_callback(self, callback: Callable[..., None]) -> Callable[..., None]:
+        thread, get_ident = self._thread, threading.get_ident
+
+        def check(*event: object) -> None:
+            if self._is_on and get_ident() == thread:
+                callback(*event)
+
+        return check
+
+    # tools
+
+    @property
+    def _scout(self) -> int:
+        assert self._tools is not None
+        return self._tools[0]
+
+    @property
+    def _recorder(self) -> int:
+        assert self._tools is not None
+        return self._tools[1]
+
+    @property
+    def _fast_events(self) -> int:
+        events = MONITORING.events
+        frames = events.PY_START | events.PY_RESUME | events.PY_RETURN | events.PY_YIELD
+        return int(frames | (events.CALL if self._builtins else 0))
+
+    @property
+    def _checked_events(self) -> int:
+        """As `_fast_events`, less the starts: the scout hears all of them already."""
+        events = MONITORING.events
+        return self._fast_events & ~int(events.PY_START | events.PY_RESUME)
+
+    def _claim_tools(self) -> None:
+        scout = claim_tool(f"{_PACKAGE} cprofile, scouting")
+        try:
+            recorder = claim_tool(f"{_PACKAGE} cprofile")
+        except BaseException:
+            release_tool(scout)
+            raise
+        self._tools = scout, recorder
+        checked: dict[str, Callable[..., object]] = {
+            event: self._checked_callback(callback) for event, callback in self._fast_callbacks.items()
+        }
+        checked |= dict.fromkeys(("PY_START", "PY_RESUME"), self._on_start)
+        checked |= dict.fromkeys(("PY_RETURN", "PY_YIELD", "PY_UNWIND"), self._on_leave)
+        self._register(scout, checked | {"PY_THROW": self._on_throw})
+        self._switch(on=self._is_on)
+
+    @property
+    def _fast_callbacks(self) -> dict[str, Callable[..., None]]:
+        """Those of cProfile, for the events for which it registers them itself."""
+        callbacks: Any = self._profile
+        return {
+            "PY_START": self._enter,
+            "PY_RESUME": self._enter,
+            "PY_RETURN": self._leave,
+            "PY_YIELD": self._leave,
+            "CALL": callbacks._ccall_callback,
+            "C_RETURN": callbacks._creturn_callback,
+            "C_RAISE": callbacks._creturn_callback,
+        }
+
+    @staticmethod
+    def _register(tool_id: int, callbacks: Mapping[str, Callable[..., object] | None]) -> None:
+        for event, callback in callbacks.items():
+            MONITORING.register_callback(tool_id, getattr(MONITORING.events, event), callback)
+
+    def _release_tools(self) -> None:
+        codes = list(self._codes.values())
+        _in_one_go(
+            (MONITORING.set_local_events, tool, code, 0) for tool in (self._recorder, self._scout) for code in codes
+        )
+        release_tool(self._scout)
+        release_tool(self._recorder)
+        self._tools = None
+
+    def _leave_open_frames(self, frame: FrameType | None) -> None:
+        """End the calls that still run, as disabling a cProfile does."""
+        for open_frame in _stack(frame) if self._is_on else ():
+            if id(open_frame.f_code) in self._codes:
+                self._leave(open_frame.f_code, 0, None)  # cProfile ignores it when no call is open
+
+
+def _missing(*_: object) -> None:
+    raise AssertionError("is_available() was not asked")
+
+
+@functools.lru_cache(maxsize=4096)
+def _library(filename: str) -> str:
+    """The package or module that a file belongs to, as `_shared` lists them."""
+    return label_of(filename).replace("\\", "/").partition("/")[0]
+
+
+def _in_one_go(calls: Iterable[tuple[Any, ...]]) -> None:
+    """Make calls of C functions with no other thread in between: no Python code runs there."""
+    deque(starmap(operator.call, list(calls)), maxlen=0)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _shell_threads() -> frozenset[int]:
+    """The threads of IPython and of the kernel, in which no code of the user's runs."""
+    return frozenset(
+        thread.ident
+        for thread in threading.enumerate()
+        if thread.ident is not None and (type(thread).__module__ in _SHELL_THREADS or thread.name == "IOPub")
+    )

@@ -1,0 +1,254 @@
+"""Stacks of the measured thread, sampled while the exact engine counts.
+
+    sampler = StackSampler("/tmp/ipykernel_7/123.py")
+    sampler.start()
+    ...
+    sampler.stop()
+    sampler.tree()              a CallTree
+
+* A sample weighs the time since the one before. A call of a C function that holds the
+  interpreter delays the sample to its end, and so is charged with all it took.
+* The stack is read outward to the cell's statement, or to the frame that holds the
+  block. Samples without either are of the event loop: if the user's code is on the
+  stack it is a task, which begins there; if not, the cell waits.
+* What a reader sees is decided when the tree is made. This package's own frames, code
+  without a file and comprehensions count on their caller; neighbouring frames of one
+  library are one; recursion, also of several functions in turn, is folded.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import CodeType, FrameType
+from typing import Final
+
+from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
+from jupyter_profkit.engines.scoped_profiler import is_own_code
+from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
+from jupyter_profkit.model.call_tree import CallTree, Frame, merged
+from jupyter_profkit.source import is_user_file, label_of, source_lines
+
+__all__ = ["OUTSIDE", "StackSampler"]
+
+OUTSIDE: Final = "(waiting, or work of the event loop and the shell)"
+"""The frame that stands for the time in which nothing of the cell was on the stack."""
+
+_SHELL: Final = ("IPython", "ipykernel")
+"""What these call of other libraries is the shell's work all the same."""
+
+_MOST_NODES: Final = 50_000
+_DEEPEST: Final = 64
+_DEEPEST_RAW: Final = 400
+_LONGEST_CYCLE: Final = 12
+_MOST_OF_THE_TIME: Final = 0.05
+_LONGEST_PAUSE: Final = 10
+_LONGEST_SOURCE: Final = 80
+
+
+class _Node:
+    """A code object on one path of callers."""
+
+    __slots__ = ("children", "n_samples", "weight")
+
+    def __init__(self) -> None:
+        self.children: dict[CodeType, _Node] = {}
+        self.weight = 0.0
+        self.n_samples = 0
+
+
+class StackSampler:
+    """Samples the calling thread's stack, from `start` to `stop`.
+
+    Parameters
+    ----------
+    filename : file name of the measured cell or script; None for the block that calls `start`.
+    interval : seconds between two samples.
+    pacer : what ticks; by default the best one for the thread.
+    """
+
+    def __init__(
+        self, filename: str | None = None, interval: float = 0.001, pacer: Callable[[Tick], Pacer] | None = None
+    ) -> None:
+        self._filename = filename
+        self._interval = interval
+        self._make_pacer: Callable[[Tick], Pacer] = pacer if pacer is not None else pacer_for
+        self._pacer: Pacer | None = None
+        self._base: FrameType | None = None
+        self._base_code: CodeType | None = None
+        self._last = 0.0
+        self._root = _Node()
+        self._n_nodes = 0
+        self._engine = ""
+        self.cost = 0.0
+        """Seconds that the sampling itself took."""
+
+    def start(self) -> None:
+        """Begin to sample; on a system with neither timers nor threads there are no samples."""
+        if self._filename is None:
+            self._base = _outside_of_us(sys._getframe(1))
+            self._base_code = self._base.f_code if self._base is not None else None
+        self._last = time.perf_counter()
+        for make in (self._make_pacer, ThreadPacer):
+            pacer = make(self._tick)
+            try:
+                pacer.start(self._interval)
+            except (OSError, RuntimeError):  # no signal is free, or no thread to be had
+                continue
+            self._pacer, self._engine = pacer, pacer.description
+            return
+
+    def stop(self) -> None:
+        """End sampling; a second call does nothing."""
+        if self._pacer is not None:
+            self._pacer.stop()
+        self._pacer = self._base = None
+
+    def _tick(self, frame: FrameType | None) -> float:
+        """Take a sample; returns the seconds to the next one."""
+        __tracebackhide__ = True
+        now, began = time.perf_counter(), time.thread_time()  # the machine's other work is not this sample's cost
+        self._add(self._codes(frame), now - self._last)
+        self._last = now
+        took = time.thread_time() - began
+        self.cost += took
+        return min(max(self._interval, took / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
+
+    def _codes(self, frame: FrameType | None) -> list[CodeType]:
+        """The code of each frame, innermost first; a function that calls itself stands there once."""
+        codes: list[CodeType] = []
+        base, filename = self._base, self._filename
+        while frame is not None:
+            code = frame.f_code
+            if not codes or code is not codes[-1]:
+                codes.append(code)
+            if frame is base or (code.co_filename == filename and code.co_name == "<module>"):
+                break
+            frame = frame.f_back
+        return codes
+
+    def _add(self, codes: list[CodeType], weight: float) -> None:
+        node = self._root
+        for code in codes[: -_DEEPEST_RAW - 1 : -1]:
+            child = node.children.get(code)
+            if child is None:
+                if self._n_nodes >= _MOST_NODES:
+                    break
+                child = node.children[code] = _Node()
+                self._n_nodes += 1
+            node = child
+        node.weight += weight
+        node.n_samples += 1
+
+    # what a reader sees
+
+    def tree(self) -> CallTree | None:
+        """The stacks; None if none could be sampled."""
+        if not self._engine:
+            return None
+        paths = [self._path(codes, node) for codes, node in self._leaves()]
+        return CallTree(merged(path for path in paths if path is not None), self._interval, self._engine)
+
+    def _leaves(self) -> Iterator[tuple[list[CodeType], _Node]]:
+        """Each node with samples, and its codes, outermost first."""
+        codes: list[CodeType] = []
+        if self._root.n_samples:
+            yield codes, self._root
+        waiting = [(0, code, child) for code, child in self._root.children.items()]
+        while waiting:
+            depth, code, node = waiting.pop()
+            codes[depth:] = [code]
+            if node.n_samples:
+                yield codes, node
+            waiting += [(depth + 1, code, child) for code, child in node.children.items()]
+
+    def _path(self, codes: list[CodeType], node: _Node) -> Frame | None:
+        """A stack as a tree of one branch; None for this package's own work around the cell."""
+        frames: list[Frame] = []
+        for code in self._of_the_block(codes):
+            frame = self._frame(code, frames)
+            if frame is not None and len(frames) < _DEEPEST:
+                frames.append(frame)
+                _fold(frames)
+        if not frames:
+            if any(is_own_code(code) for code in codes):
+                return None
+            frames.append(Frame(OUTSIDE, "", 0))
+        return _branch(frames, node)
+
+    def _of_the_block(self, codes: Sequence[CodeType]) -> Sequence[CodeType]:
+        """The part of a stack that is the block's business."""
+        if codes and self._begins_block(codes[0]):
+            return codes if not is_own_code(codes[0]) else ()
+        for code in reversed(codes):
+            if is_own_code(code):
+                return ()  # our own start or end, inside of whatever called us, and what it calls
+            if self._is_users(code):
+                break
+        first = next((n for n, code in enumerate(codes) if self._is_users(code)), len(codes))
+        return codes[first:]
+
+    def _begins_block(self, code: CodeType) -> bool:
+        return code is self._base_code or (code.co_filename == self._filename and code.co_name == "<module>")
+
+    def _is_users(self, code: CodeType) -> bool:
+        return code.co_filename == self._filename or is_user_file(code.co_filename)
+
+    def _frame(self, code: CodeType, callers: Sequence[Frame]) -> Frame | None:
+        """How the frame of `code` is shown; None if it counts on its caller."""
+        if is_own_code(code):
+            return None
+        if code.co_filename == self._filename and code.co_name == "<module>":
+            return _statement(code)
+        name = code.co_qualname.replace("<locals>.", "")
+        if self._is_users(code) or code is self._base_code:
+            if callers and code.co_name in PART_OF_A_STATEMENT:
+                return None
+            return Frame(name, code.co_filename, code.co_firstlineno, label_of(code.co_filename), is_user=True)
+        package = _package(code.co_filename)
+        if not package or (callers and not callers[-1].is_user and callers[-1].label in {package, *_SHELL}):
+            return None
+        if package in _SHELL and code.co_filename.endswith("displayhook.py"):
+            name = "display of the last value"
+        return Frame(name, code.co_filename, code.co_firstlineno, package)
+
+
+def _outside_of_us(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and is_own_code(frame.f_code):
+        frame = frame.f_back
+    return frame
+
+
+def _statement(code: CodeType) -> Frame:
+    """A top-level statement: the shell compiles each by itself, as a module of its own."""
+    lineno = min((line for *_, line in code.co_lines() if line), default=1)
+    lines = source_lines(code.co_filename)
+    source = lines[lineno - 1].strip() if lineno <= len(lines) else "<module>"
+    return Frame(source[:_LONGEST_SOURCE], code.co_filename, lineno, label_of(code.co_filename), is_user=True)
+
+
+def _package(filename: str) -> str:
+    """The package or module that a library's file belongs to; empty for code without a file."""
+    if filename.startswith("<"):
+        return ""
+    return label_of(filename).replace("\\", "/").partition("/")[0].removesuffix(".py")
+
+
+def _fold(frames: list[Frame]) -> None:
+    """Drop the last frames if they repeat those before them: fib, fib; even, odd, even, odd."""
+    last = len(frames) - 1
+    for length in range(1, min(_LONGEST_CYCLE, len(frames) // 2) + 1):
+        if frames[last - length] == frames[last] and frames[-length:] == frames[-2 * length : -length]:
+            del frames[-length:]
+            return
+
+
+def _branch(frames: Sequence[Frame], node: _Node) -> Frame:
+    *callers, leaf = frames
+    branch = Frame(
+        leaf.function, leaf.filename, leaf.lineno, leaf.label, leaf.is_user, max(node.weight, 0.0), node.n_samples
+    )
+    for frame in reversed(callers):
+        branch = Frame(frame.function, frame.filename, frame.lineno, frame.label, frame.is_user, children=(branch,))
+    return branch

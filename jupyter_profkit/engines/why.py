@@ -1,0 +1,432 @@
+"""Who keeps an object alive: the shortest chain from a name, then the next one without it, and so on.
+
+    found = find_holders([x], Holders(shell), "x")
+    found.chains[0]                 HolderChain("variable", "x", free="del x")
+
+* A search goes breadth first, backward, from the object to the first name. What
+  the statement that ends this chain would cut is then taken out of the graph, and
+  the next search finds what would still hold the object. So the chains together
+  are what must go, and none is told twice.
+* A level is one `gc.get_referrers` while it is small, and else one pass over the
+  heap. What was read stays known to the next search.
+* More than three ways from one name are told as one: then the name has to go.
+* While the heap is read, users' objects are held only by lists that are known here;
+  no generator, closure or dictionary of this module may hold one then.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import keyword
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from jupyter_profkit.engines.advice import (
+    Link,
+    cut_inside,
+    forget_last_error,
+    forget_outputs,
+    is_users_class,
+    module_expression,
+)
+from jupyter_profkit.engines.reference_holders import Holder, Holders
+from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
+from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
+from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
+from jupyter_profkit.model.objects import ChainStep, HolderChain
+
+__all__ = ["Found", "find_holders"]
+
+MAX_CHAINS: Final = 10
+_MAX_OBJECTS: Final = 300_000
+_SMALL_LEVEL: Final = 64
+"""Objects whose referrers are asked for at once; for more, one pass over the heap is quicker."""
+
+_WAYS_TOLD: Final = 3
+_ENDS: Final = (type, types.ModuleType)
+"""A class is held by its instances, a module by its functions: only their names count."""
+
+_IMMORTAL: Final = 2**29
+
+
+@dataclass
+class Found:
+    """What a search found."""
+
+    chains: list[HolderChain] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    in_cycle: bool = False
+    n_unseen: int = 0
+    n_read: int = 0
+    """Objects whose referrers were read."""
+
+
+def find_holders(
+    starts: Sequence[Any],
+    holders: Holders,
+    name: str = "",
+    time_limit: float = 5.0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Found:
+    """The chains that keep the one object in `starts` alive, shortest first.
+
+    Parameters
+    ----------
+    starts : a list or tuple with the object. This very sequence is not counted among
+        what holds it; any other container that the caller made for it is.
+    holders : who has names here.
+    name : what the object is called by those who ask.
+    time_limit : seconds after which nothing more is followed.
+    clock : seconds.
+    """
+    search = _HolderSearch(starts, holders, name, clock() + time_limit, clock)
+    try:
+        return search.run()
+    finally:
+        search.release()
+
+
+class _HolderSearch:
+    def __init__(
+        self, starts: Sequence[Any], holders: Holders, name: str, deadline: float, clock: Callable[[], float]
+    ) -> None:
+        self._starts = starts
+        self._holders = holders
+        self._name = name
+        self._deadline = deadline
+        self._clock = clock
+        self._late = False
+        self._registries = dict(registries())
+        self._frames = frozenset(_running_frames())
+        self._objects: list[Any] = [starts[0]]
+        self._numbers: dict[int, int] = {id(starts[0]): 0}
+        self._owners: dict[int, list[int]] = {}
+        self._roots: dict[int, list[Root]] = {}
+        self._cut_edges: set[tuple[int, int]] = set()
+        self._cut_roots: set[tuple[Root, int]] = set()
+        self._n_seen = 0
+        self._namer: ReferenceNamer | None = None
+        self._ways: dict[Root, list[HolderChain]] = {}
+
+    def run(self) -> Found:
+        found = Found()
+        while len(found.chains) < MAX_CHAINS:
+            hit, found.in_cycle = self._shortest()
+            if hit is None:
+                break
+            self._add(found.chains, *hit)
+        else:
+            found.notes.append(f"There are more than {MAX_CHAINS} chains; ask again when these are gone.")
+        if self._late:
+            found.notes.append("The search was stopped by its time limit; what was found until then is shown.")
+        else:
+            found.n_unseen = self._unseen()
+        found.n_read = len(self._owners)
+        return found
+
+    def release(self) -> None:
+        """Let go of every object, also when an exception keeps this search in its traceback."""
+        self._objects.clear()
+        self._starts = ()
+
+    # one search
+
+    def _shortest(self) -> tuple[tuple[Root, list[int]] | None, bool]:
+        """The nearest name and the objects from there to ours; and whether ours was met again."""
+        towards: dict[int, int] = {0: -1}
+        level, in_cycle = [0], False
+        while level and not self._is_late():
+            self._read(level)
+            for node in level:
+                for root in self._roots[node]:
+                    if (root, node) not in self._cut_roots and (root, -1) not in self._cut_roots:
+                        return (root, _path(towards, node)), in_cycle
+            behind: list[int] = []
+            for node in level:
+                for owner in self._owners[node]:
+                    in_cycle = in_cycle or owner == 0
+                    if owner not in towards and (owner, node) not in self._cut_edges:
+                        towards[owner] = node
+                        behind.append(owner)
+            level = behind
+        return None, in_cycle
+
+    def _is_late(self) -> bool:
+        self._late = self._late or self._clock() > self._deadline or len(self._objects) > _MAX_OBJECTS
+        return self._late
+
+    def _read(self, level: list[int]) -> None:
+        """Find out what holds the objects of a level."""
+        unread = [node for node in level if node not in self._owners]
+        for node in unread:
+            self._owners[node] = []
+            self._roots[node] = []
+        targets = [self._objects[node] for node in unread]
+        containers = self._containers(targets)
+        wanted = {id(target): node for target, node in zip(targets, unread, strict=True)}
+        names: dict[int, list[Holder]] = {}
+        for number, container in enumerate(containers):
+            if number % 1024 == 0 and self._is_late():
+                break
+            self._note(container, wanted, names)
+        for node, found in names.items():
+            roots = list(roots_of(found))
+            # what holds a class or module does not matter: it is a place to find the object in
+            self._roots[node] = roots[:1] if node and issubclass(type(self._objects[node]), _ENDS) else roots
+        for node in unread:
+            self._roots[node] += self._frame_roots(self._objects[node])
+
+    def _containers(self, targets: list[Any]) -> list[Any]:
+        """What refers to any of `targets`, without what belongs to this search."""
+        if len(targets) <= _SMALL_LEVEL:
+            arguments = tuple(targets)  # ours too: since 3.13 the call itself copies it, and finds it
+            found = gc.get_referrers(*arguments) if arguments else []
+            own = {id(arguments), id(targets)}
+        else:
+            found, own = self._scan(targets), {id(targets)}
+        own |= {id(self._starts), id(self._objects)}
+        return [one for one in found if id(one) not in own and id(one) not in self._frames]
+
+    def _scan(self, targets: list[Any]) -> list[Any]:
+        wanted = frozenset(map(id, targets))
+        found: list[Any] = []
+        tracked = gc.get_objects()
+        for number, container in enumerate(tracked):
+            if number % 4096 == 0 and self._is_late():
+                break
+            if container is not tracked and not wanted.isdisjoint(map(id, gc.get_referents(container))):
+                found.append(container)
+        return found
+
+    def _note(self, container: Any, wanted: dict[int, int], names: dict[int, list[Holder]]) -> None:
+        """Note of which objects `container` is the owner, or the name."""
+        is_registry = id(container) in self._registries
+        is_namespace = is_registry or self._holders.is_namespace(container)
+        number = None if is_namespace else self._number(container)
+        for held in gc.get_referents(container):
+            node = wanted.get(id(held))
+            if node is None:
+                continue
+            self._n_seen += node == 0
+            if is_registry:
+                names.setdefault(node, []).append(self._registries[id(container)](container, held))
+            elif is_namespace:
+                names.setdefault(node, []).extend(self._holders.of(container, held))
+            elif number is not None and self._owners[node][-1:] != [number] and self._is_followed(held):
+                self._owners[node].append(number)
+
+    @staticmethod
+    def _is_followed(held: Any) -> bool:
+        return not issubclass(type(held), _ENDS)
+
+    def _number(self, container: Any) -> int:
+        number = self._numbers.setdefault(id(container), len(self._objects))
+        if number == len(self._objects):
+            self._objects.append(container)
+        return number
+
+    def _frame_roots(self, obj: Any) -> Iterator[Root]:
+        """Local variables of functions that run in other threads, where they can be read without a trace."""
+        if sys.hexversion < 0x030D0000 or self._objects[0] is not obj:
+            return  # before 3.13, reading them makes a copy that lives as long as the frame
+        tops = sys._current_frames()
+        tops.pop(threading.get_ident(), None)  # to keep this function's own frame would make a cycle with the object
+        for thread_id, top in tops.items():
+            frame: types.FrameType | None = top
+            while frame is not None:
+                if frame.f_locals is not self._holders.namespace:
+                    for name, value in frame.f_locals.items():
+                        if value is obj:
+                            label = f"local {name} of {frame.f_code.co_qualname}() in {thread_name(thread_id)}"
+                            yield Root("thread", (label,))
+                frame = frame.f_back
+
+    # from a path to words
+
+    def _add(self, chains: list[HolderChain], root: Root, path: list[int]) -> None:
+        """Tell a chain, and cut what its statement cuts."""
+        links, ends = self._links(path)
+        for start, end in zip([0, *ends], ends, strict=False):
+            if (
+                path[start],
+                path[end],
+            ) in self._cut_edges:  # met again through a dictionary of attributes
+                self._cut_edges.add((path[end - 1], path[end]))
+                return
+        prefix, expression = self._expression(root)
+        cut = cut_inside(expression, links)
+        told = self._ways.setdefault(root, [])
+        if cut is not None and len(told) < _WAYS_TOLD:
+            self._cut(links, ends, path, cut.link)
+            free, note = prefix + cut.statement, ""
+        else:
+            self._cut_roots.add((root, path[0] if root.kind == "IPython" else -1))
+            free, note = self._free_root(root, self._objects[path[0]], prefix)
+            if root.kind == "module" and links and not _is_plain(links[0].owner):
+                free, note = "", "a library keeps it; its own functions have to let it go"
+        chain = HolderChain(root.kind, printable(root.name, 80), self._steps(links, ends, path), free, note)
+        if cut is not None and len(told) == _WAYS_TOLD:
+            chain = replace(told[0], free=free, note=note, n_ways=_WAYS_TOLD + 1)
+            place = chains.index(told[0])
+            chains[:] = [one for one in chains if one not in told]
+            chains.insert(min(place, len(chains)), chain)
+            return
+        if free and any(one.free == free for one in chains):
+            return  # a cache that holds it twice, say: what ends the other chain ends this one
+        told.append(chain)
+        chains.append(chain)
+
+    def _cut(self, links: list[Link], ends: list[int], path: list[int], number: int) -> None:
+        end = ends[number]
+        start = ends[number - 1] if number else 0
+        self._cut_edges |= {(path[end - 1], path[end]), (path[start], path[end])}
+
+    def _links(self, path: list[int]) -> tuple[list[Link], list[int]]:
+        """The steps of a path that a reader knows, and where each of them ends in the path."""
+        links: list[Link] = []
+        ends: list[int] = []
+        position = 0
+        while position < len(path) - 1:
+            end = self._fold(path, position)
+            owner, target = self._objects[path[position]], self._objects[path[end]]
+            links.append(Link(owner, self._labels(owner, target)))
+            ends.append(end)
+            position = end
+        return links, ends
+
+    def _fold(self, path: list[int], position: int) -> int:
+        """Where the step from `position` ends: behind dictionaries of attributes, closures, arguments."""
+        owner = self._objects[path[position]]
+        end = position + 1
+        while end < len(path) - 1 and _is_part(owner, self._objects[path[end]]):
+            end += 1
+        return end
+
+    def _labels(self, owner: Any, target: Any) -> list[str]:
+        if self._namer is None:
+            self._namer = ReferenceNamer(self._holders.attribute_names())
+        labels: list[str] = []
+        for reference in self._namer.references(owner):
+            if reference.target is target:
+                labels.append(reference.label)
+                if len(labels) > _WAYS_TOLD:
+                    break
+        return labels
+
+    def _steps(self, links: list[Link], ends: list[int], path: list[int]) -> tuple[ChainStep, ...]:
+        steps = []
+        for link, end in zip(links, ends, strict=True):
+            target = self._objects[path[end]]
+            label = printable(link.labels[0]) if link.labels else ""
+            steps.append(ChainStep(label, type_name(type(target)), describe(target)))
+        return tuple(steps)
+
+    # from a name to a statement
+
+    def _expression(self, root: Root) -> tuple[str, str]:
+        """What must be imported first, and the expression for what the name names."""
+        first = root.labels[0]
+        if root.kind == "variable":
+            return "", first if _is_name(first) else ""
+        if root.kind == "module":
+            name, _, attribute = first.partition(" .")
+            return module_expression(name, f".{attribute}")
+        if root.kind == "IPython" and (OUT.fullmatch(first) or UNDERSCORES.fullmatch(first)):
+            return "", first
+        return "", ""
+
+    def _free_root(self, root: Root, obj: Any, prefix: str) -> tuple[str, str]:
+        """The statement that takes the name away, and what to know about it."""
+        name = root.labels[0]
+        match root.kind:
+            case "variable":
+                return (f"del {name}", "") if _is_name(name) else (f"del globals()[{name!r}]", "")
+            case "module":
+                return f"{prefix}del {self._expression(root)[1]}", ""
+            case "last error":
+                return forget_last_error(), "so does the next error"
+            case "matplotlib":
+                return f"import matplotlib.pyplot; matplotlib.pyplot.close({name.rpartition(' ')[2]})", ""
+            case "widgets":
+                return self._close_widget(), "a widget stays until it is closed"
+            case "thread":
+                return "", "it goes when that function returns"
+            case "last result":
+                return "", "it goes when this cell has ended"
+        return self._free_outputs(root, obj)
+
+    def _close_widget(self) -> str:
+        widget = getattr(sys.modules.get("ipywidgets.widgets.widget"), "Widget", None)
+        if widget is not None and issubclass(type(self._objects[0]), widget) and self._name:
+            return f"{self._name}.close()"
+        return "import ipywidgets; ipywidgets.Widget.close_all()"
+
+    def _free_outputs(self, root: Root, obj: Any) -> tuple[str, str]:
+        labels = root.labels
+        names = [name for name in labels if UNDERSCORES.fullmatch(name)]
+        outputs = [int(match[1]) for match in map(OUT.fullmatch, labels) if match]
+        hidden = [label.removeprefix("hidden ") for label in labels if label.startswith("hidden ")]
+        hooks = [label.rpartition(".")[2] for label in labels if label.startswith("display hook")]
+        free = forget_outputs(names, outputs, hidden, hooks)
+        variables = [exact_name(key) for key, value in list(self._holders.namespace.items()) if value is obj]
+        others = [name for name in variables if not UNDERSCORES.fullmatch(name)]
+        note = f"takes the variable {others[0]} away too" if others and free.startswith("%xdel") else ""
+        return free, note
+
+    def _unseen(self) -> int:
+        """References to the object that no container told of."""
+        self._objects.append(object())
+        ours = sys.getrefcount(self._objects[-1])
+        self._objects.pop()
+        count = sys.getrefcount(self._objects[0])
+        in_starts = sum(one is self._objects[0] for one in self._starts)
+        n_locals = sum(root.kind == "thread" and root.name.startswith("local ") for root in self._roots.get(0, ()))
+        return 0 if count > _IMMORTAL else max(0, count - ours - in_starts - self._n_seen - n_locals)
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _path(towards: dict[int, int], node: int) -> list[int]:
+    path = []
+    while node >= 0:
+        path.append(node)
+        node = towards[node]
+    return path
+
+
+_RUNNING: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType)
+
+
+def _is_part(owner: Any, part: Any) -> bool:
+    """Whether `part` is but how `owner` keeps its attributes, variables or arguments."""
+    kind = type(part)
+    if kind is types.CellType:
+        return type(owner) is types.FunctionType or any(type(owner) is one for one in _RUNNING)
+    if kind is tuple or kind is dict:
+        if type(owner) is types.FunctionType:
+            return part is not owner.__globals__
+        if type(owner) is functools.partial:
+            return part is owner.args or part is owner.keywords
+        if type(owner) is functools._lru_cache_wrapper:
+            return True
+    return is_own_dict(owner, part)
+
+
+def _is_plain(owner: Any) -> bool:
+    """Whether it is a container, and no library's object that has parts."""
+    return type(owner) in {dict, list, tuple, set, frozenset} or is_users_class(type(owner))
+
+
+def _running_frames() -> Iterator[int]:
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield id(frame)
+        frame = frame.f_back

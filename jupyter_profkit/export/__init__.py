@@ -1,0 +1,97 @@
+"""Results to files and back; the suffix decides the format.
+
+    save(profile, "run.json")       every kind of result
+    save(profile, "run.dat")        what `mprof` reads: timelines
+    save(profile, "run.prof")       what `pstats` reads: time profiles
+    save(profile, "run.speedscope.json"), save(profile, "run.collapsed.txt")    its stacks
+    load("run.json")                whatever `save`, `mprof run` or cProfile wrote
+
+A recording is data: nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_profkit.errors import OptionError, RecordingError
+from jupyter_profkit.model.result import Result
+
+__all__ = ["load", "save"]
+
+_TABLES: Final = frozenset({"line_memory", "timeline", "functions", "statements", "type_counts", "type_growth"})
+_OBJECTS: Final = frozenset({"holders"})
+_ANY: Final = _TABLES | _OBJECTS | {"references"}
+
+_WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
+    ".speedscope.json": (frozenset({"functions"}), "speedscope", "write_speedscope"),
+    ".collapsed.txt": (frozenset({"functions"}), "collapsed", "write_collapsed"),
+    ".json": (_ANY, "json", "write_json"),
+    ".csv": (_TABLES | _OBJECTS, "table", "write_csv"),
+    ".txt": (_ANY, "document", "write_text"),
+    ".html": (_ANY, "document", "write_html"),
+    ".prof": (frozenset({"functions"}), "pstats", "write_pstats"),
+    ".pstats": (frozenset({"functions"}), "pstats", "write_pstats"),
+    ".dat": (frozenset({"timeline"}), "mprof", "write_mprof"),
+    ".png": (frozenset({"timeline", "references"}), "picture", "write_png"),
+    ".svg": (frozenset({"timeline", "references", "functions"}), "picture", "write_svg"),
+    ".dot": (frozenset({"references"}), "picture", "write_dot"),
+}
+"""For each suffix: the kinds of results it can hold, and the function that writes it."""
+
+
+def save(result: Result, path: str | Path) -> Path:
+    """Write `result` to `path` in the format of its suffix, and return the path.
+
+    Raises
+    ------
+    OptionError
+        If the suffix is none of those that this kind of result can be written as.
+    OSError
+        If the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    kinds, module, function = _WRITERS.get(_suffix(target), (frozenset(), "", ""))
+    if result.kind not in kinds:
+        choices = ", ".join(suffix for suffix, (kinds, _, _) in _WRITERS.items() if result.kind in kinds)
+        raise OptionError(f"{target.name}: the suffix must be one of {choices}")
+    write: Callable[[Any, Path], None] = getattr(import_module(f"{__name__}.{module}"), function)
+    write(result, target)
+    return target
+
+
+def _suffix(path: Path) -> str:
+    """The suffix that decides: the last two where they are known together, or the last."""
+    both = "".join(path.suffixes[-2:]).lower()
+    return both if both in _WRITERS else path.suffix.lower()
+
+
+def load(path: str | Path) -> Any:
+    """The result in a file that `save`, ``mprof run`` or cProfile wrote.
+
+    Raises
+    ------
+    RecordingError
+        If the file is missing, is no recording, or is damaged.
+    """
+    source = Path(path).expanduser()
+    try:
+        with source.open("rb") as file:
+            head = file.read(1)
+    except OSError as error:
+        raise RecordingError(f"{source}: {error.strerror or error}") from None
+    if not head:
+        raise RecordingError(f"{source}: the file is empty; nothing was recorded in it")
+    if head == b"{":
+        from jupyter_profkit.export.json import read_json
+
+        return read_json(source)
+    if source.suffix.lower() in {".prof", ".pstats"}:
+        from jupyter_profkit.export.pstats import read_pstats
+
+        return read_pstats(source)
+    from jupyter_profkit.export.mprof import read_mprof
+
+    return read_mprof(source)

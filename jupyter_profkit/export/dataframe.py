@@ -1,0 +1,28 @@
+"""Results as pandas tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_profkit.errors import MissingDependencyError
+from jupyter_profkit.model.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["to_dataframe"]
+
+
+def to_dataframe(result: Result) -> pd.DataFrame:
+    """The rows of `result` as a table.
+
+    Raises
+    ------
+    MissingDependencyError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingDependencyError("to_dataframe() needs pandas; run: pip install pandas") from None
+    return pd.DataFrame(list(result.rows()), columns=list(result.columns))

@@ -1,0 +1,52 @@
+"""Plots, graphs and flame graphs as files: PNG, SVG, and DOT for graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.functions import TimeProfile
+from jupyter_profkit.model.references import ReferenceGraph
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.timeline import MemoryTimeline
+from jupyter_profkit.render import graph, timeline, tree
+from jupyter_profkit.views import report_of
+from jupyter_profkit.views.report import GraphView, TimelineView, TreeView
+
+__all__ = ["write_dot", "write_png", "write_svg", "write_view"]
+
+
+def _picture(result: Result) -> TimelineView | GraphView | TreeView:
+    """The picture in the result's report; a flame graph as large as it is by itself."""
+    report = result.flame() if isinstance(result, TimeProfile) else report_of(result)
+    for part in report.parts:
+        if isinstance(part, (TimelineView, GraphView, TreeView)):
+            return part
+    raise OptionError(f"there is nothing to draw in this {type(result).__name__}")
+
+
+def write_png(result: MemoryTimeline | ReferenceGraph, path: Path) -> None:
+    """Write the plot or graph as PNG."""
+    write_view(_picture(result), path, "png")
+
+
+def write_svg(result: MemoryTimeline | ReferenceGraph | TimeProfile, path: Path) -> None:
+    """Write the plot, graph or flame graph as a standalone SVG document."""
+    write_view(_picture(result), path, "svg")
+
+
+def write_view(view: TimelineView | GraphView | TreeView, path: Path, file_format: str) -> None:
+    """Write a plot or graph as ``png`` or ``svg``; a flame graph as ``svg``."""
+    if isinstance(view, TimelineView):
+        path.write_bytes(timeline.render_figure(view, file_format))
+    elif isinstance(view, TreeView):
+        path.write_text(tree.render_svg(view), encoding="utf-8")
+    elif file_format == "png":
+        path.write_bytes(graph.render_png(view))
+    else:
+        path.write_text(graph.render_svg(view), encoding="utf-8")
+
+
+def write_dot(result: ReferenceGraph, path: Path) -> None:
+    """Write the graph in Graphviz' language."""
+    path.write_text(result.to_dot(), encoding="utf-8")

@@ -1,0 +1,168 @@
+"""What every family of magics shares: a door that parses, runs and displays.
+
+    class TimeMagics(configurable_magics(CPROFILE)):
+        openers = {"cprofile": "open_cprofile"}         # served by the prologue
+
+        def open_cprofile(self, line, filename): ...     # parse, and an Opened measurement
+
+* Options come from an `OptionSet`; each is a ``%config`` trait of the class too.
+* A `ProfkitError` is shown as IPython's `UsageError`: one line, nothing else lost.
+* `deliver` does what the output options ask for: show, bind, write, return.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics
+from traitlets import Any as AnyTrait
+
+from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain, present_safely
+from jupyter_profkit.cells.targets import Block
+from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.options import OptionSet, Values
+from jupyter_profkit.results import last, remember
+
+__all__ = ["ProfkitMagics", "complaints", "configurable_magics", "decline_to_measure", "usage_errors"]
+
+
+def decline_to_measure(title: str, reason: str) -> None:
+    """Show a report that says why there is none; the cell itself is not touched by it."""
+    from IPython.display import display as show
+
+    from jupyter_profkit.views.report import Report
+
+    show(Report(title, f"Not measured: {reason}"))
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Show this package's own errors as one line."""
+    try:
+        yield
+    except ProfkitError as error:
+        raise UsageError(str(error)) from None
+
+
+class ProfkitMagics(Magics):
+    """Base of the magics classes."""
+
+    openers: ClassVar[dict[str, str]] = {}
+    """Cell magics that the prologue serves, and the method that opens each one's measurement."""
+
+    option_sets: ClassVar[tuple[OptionSet, ...]] = ()
+
+    kind: ClassVar[str]
+    """The kind of result that the line form without a statement shows again."""
+
+    display_options: ClassVar[tuple[str, ...]] = ()
+    """The options that only change what is shown."""
+
+    def parse(self, options: OptionSet, line: str) -> Values:
+        """The values of `options` in `line`, with ``%config`` as defaults; UsageError if one is wrong."""
+        with usage_errors():
+            names = [option.name for option in options.options]
+            values = options.from_line(line, {name: getattr(self, name) for name in names if self.has_trait(name)})
+            _check_output(values)
+            return values
+
+    def run_line(
+        self, values: Values, source: str, name: str, open_measurement: Callable[[Values, str], Opened]
+    ) -> tuple[Any, Result | None]:
+        """Measure a statement, or a body that another magic passes on, and present the result.
+
+        Returns the value of the last statement and the result, None if there is
+        no report. The code's own exception goes on after the report, unchanged.
+        """
+        __tracebackhide__ = True
+        with usage_errors():
+            block = Block(self.shell, source, name)
+            run = OpenMeasurement(open_measurement(values, block.filename), name, block.filename)
+            run.start()
+        try:
+            value = block.run()
+        except BaseException as error:
+            run.stop()
+            present_safely(run, error)
+            raise
+        run.stop()
+        return value, present_safely(run, None)
+
+    def line_or_cell(
+        self, values: Values, cell: str | None, name: str, open_measurement: Callable[[Values, str], Opened]
+    ) -> Any:
+        """What a registered magic does: a statement, a passed-on body, or the last result once more."""
+        __tracebackhide__ = True
+        if cell is None and not values.rest:
+            return self.show_again(values, name)
+        value, result = self.run_line(values, values.rest if cell is None else cell, name, open_measurement)
+        if cell is not None:
+            return value
+        return result if values.return_result else None
+
+    def show_again(self, values: Values, name: str) -> Result | None:
+        """Show the latest result of this magic with other display options; nothing runs."""
+        with usage_errors():
+            try:
+                result = last(self.kind)
+            except TargetError:
+                raise OptionError(
+                    f"{name} takes a statement to run, or shows the last result; there is none yet"
+                ) from None
+            self.deliver(result, values)
+        return result if values.return_result else None
+
+    def deliver(self, result: Result, values: Values) -> None:
+        """Show `result`, and bind and write it as its options say."""
+        remember(result)
+        if values.get("variable"):
+            self.shell.user_ns[values.variable] = result
+        report = result.report(**values.only(self.display_options))
+        for path in values.get("dump", ()):
+            with complaints():
+                print(f"wrote {self.save(result, Path(path).expanduser(), values)}")  # noqa: T201
+        if values.get("text_file"):
+            with complaints():
+                path = Path(values.text_file).expanduser()
+                path.write_text(f"{report}\n", encoding="utf-8")
+                print(f"wrote {path}")  # noqa: T201
+        if not values.get("quiet"):
+            from IPython.display import display as show
+
+            show(report)
+
+    def save(self, result: Result, path: Path, values: Values) -> Path:
+        """Write `result` to a file; a family may heed its display options there."""
+        return result.save(path)
+
+
+@contextlib.contextmanager
+def complaints() -> Iterator[None]:
+    """A file that cannot be written costs that file, not the report."""
+    try:
+        yield
+    except (OSError, ProfkitError) as error:
+        complain(str(error))
+
+
+def _check_output(values: Values) -> None:
+    name = values.get("variable")
+    if name and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise OptionError(f"-v takes a variable's name, not {name!r}")
+
+
+def configurable_magics(*option_sets: OptionSet) -> Any:
+    """A base class for magics with a ``%config`` trait for each option of `option_sets`."""
+    traits = {
+        option.name: AnyTrait(option.default, help=option.help).tag(config=True)
+        for options in option_sets
+        for option in options.options
+        if option.name not in {"variable", "return_result", "dump", "text_file"}
+    }
+    return type(Magics)("ConfigurableMagics", (ProfkitMagics,), {**traits, "option_sets": option_sets})

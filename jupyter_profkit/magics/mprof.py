@@ -1,0 +1,152 @@
+"""``%mprof_plot``, ``%%mprof_plot`` and ``%mprof_run``: memory over time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
+
+from jupyter_profkit.cells.session import Opened
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.magics.base import complaints, configurable_magics, usage_errors
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.options import Kind, Values
+from jupyter_profkit.options.mprof import DISPLAY, MPROF_PLOT, MPROF_RUN
+
+if TYPE_CHECKING:
+    from jupyter_profkit.model.timeline import MemoryTimeline
+
+__all__ = ["TimelineMagics"]
+
+_PICTURES = {".png": "png", ".svg": "svg"}
+
+
+@magics_class
+class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignore[misc]
+    """Memory over time."""
+
+    openers: ClassVar = {"mprof_plot": "open_mprof_plot"}
+    kind: ClassVar = "timeline"
+    display_options: ClassVar = DISPLAY
+
+    def open_mprof_plot(self, line: str, filename: str) -> Opened:
+        """Called by the prologue of a cell."""
+        return self._open(self.parse(MPROF_PLOT, line), filename)
+
+    @no_var_expand
+    @line_cell_magic
+    def mprof_plot(self, line: str, cell: str | None = None) -> Any:
+        if cell is not None:
+            return self.line_or_cell(self.parse(MPROF_PLOT, line), cell, "%mprof_plot", self._open)
+        with usage_errors():
+            values = self.parse(MPROF_PLOT, _options_first(line))
+            found = self._plot(values, _words(values.rest))
+        return found if values.return_result else None
+
+    mprof_plot.__doc__ = MPROF_PLOT.help()
+
+    @line_magic
+    def mprof_run(self, line: str) -> Any:
+        from jupyter_profkit.cells.script import run_script
+
+        values = self.parse(MPROF_RUN, line)
+        with usage_errors():
+            run = run_script(_words(values.rest), values)
+            self.deliver(run.timeline, values)
+        if run.interrupted:
+            raise KeyboardInterrupt
+        return run.timeline if values.return_result else None
+
+    mprof_run.__doc__ = MPROF_RUN.help()
+
+    def _open(self, values: Values, _filename: str) -> Opened:
+        from jupyter_profkit.cells.timeline import TimelineMeasurement
+
+        return Opened(TimelineMeasurement(values), lambda result: self.deliver(result, values))
+
+    def _plot(self, values: Values, names: Sequence[str]) -> MemoryTimeline | list[MemoryTimeline]:
+        """Show the last run's recording, or the named ones."""
+        from jupyter_profkit.cells.timeline import find_timeline, last_timeline
+
+        timelines = [find_timeline(name, self.shell.user_ns) for name in names] or [last_timeline()]
+        if len(timelines) == 1:
+            self.deliver(timelines[0], values)
+            return timelines[0]
+        self._show_overlay(timelines, names, values)
+        return timelines
+
+    def _show_overlay(self, timelines: list[MemoryTimeline], names: Sequence[str], values: Values) -> None:
+        from jupyter_profkit.export.picture import write_view
+        from jupyter_profkit.views.timeline import overlay_report, overlay_view
+
+        report = overlay_report(timelines, names, **values.only(DISPLAY))
+        view = overlay_view(timelines, names, **values.only(DISPLAY))
+        formats = {path: _picture_format(path) for path in values.dump}
+        if values.variable:
+            self.shell.user_ns[values.variable] = timelines
+        for path, file_format in formats.items():
+            with complaints():
+                write_view(view, Path(path).expanduser(), file_format)
+                print(f"wrote {path}")  # noqa: T201
+        if not values.quiet:
+            from IPython.display import display
+
+            display(report)
+
+    def save(self, result: Result, path: Path, values: Values) -> Path:
+        """Write a recording; a picture of it is the one that is shown."""
+        from jupyter_profkit.export.picture import write_view
+        from jupyter_profkit.model.timeline import MemoryTimeline
+        from jupyter_profkit.views.timeline import plot_view
+
+        if path.suffix.lower() not in _PICTURES or not isinstance(result, MemoryTimeline):
+            return super().save(result, path, values)  # type: ignore[no-any-return]
+        write_view(plot_view(result, **values.only(DISPLAY)), path, _picture_format(str(path)))
+        return path
+
+
+def _picture_format(path: str) -> str:
+    try:
+        return _PICTURES[Path(path).suffix.lower()]
+    except KeyError:
+        raise OptionError(f"{path}: several recordings in one plot are written as .png or .svg") from None
+
+
+def _options_first(line: str) -> str:
+    """`line` with its options before the recordings' names; `mprof plot` takes them in any order."""
+    flags = {flag: option for option in MPROF_PLOT.options for flag in option.flags}
+    options: list[str] = []
+    names: list[str] = []
+    words = iter(_words(line))
+    for word in words:
+        if not word.startswith("-"):
+            names.append(word)
+            continue
+        options.append(word)
+        if word in flags and flags[word].kind is not Kind.FLAG:
+            options += itertools.islice(words, 1)
+    return " ".join(map(_quoted, (*options, *names)))
+
+
+def _quoted(word: str) -> str:
+    if word and not re.search(r"[\s'\"]", word):
+        return word
+    return f"'{word}'" if '"' in word else f'"{word}"'
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return [_without_quotes(word) for word in shlex.split(line, posix=os.name != "nt")]
+    except ValueError as error:
+        raise OptionError(f"{error} in {line!r}") from None
+
+
+def _without_quotes(word: str) -> str:
+    """Without POSIX rules, which would eat the backslashes of Windows' paths, quotes stay on."""
+    return word[1:-1] if os.name == "nt" and word[:1] == word[-1:] == '"' else word

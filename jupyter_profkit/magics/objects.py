@@ -1,0 +1,44 @@
+"""``%objwhy``: why an object is alive."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from IPython.core.magic import line_magic, magics_class, no_var_expand
+
+from jupyter_profkit.magics.base import configurable_magics, usage_errors
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.options import Values
+from jupyter_profkit.options.objects import OBJWHY
+
+__all__ = ["ObjectMagics"]
+
+
+@magics_class
+class ObjectMagics(configurable_magics(OBJWHY)):  # type: ignore[misc]
+    """Objects: what keeps them alive."""
+
+    kind: ClassVar = "holders"
+
+    @no_var_expand
+    @line_magic
+    def objwhy(self, line: str) -> Result | None:
+        from jupyter_profkit.cells.objects import explain_holders
+        from jupyter_profkit.cells.references import evaluate_one
+        from jupyter_profkit.errors import TargetError
+
+        values = self.parse(OBJWHY, line)
+        with usage_errors():
+            if not values.rest:
+                raise TargetError("give the object to explain, as a variable or an expression: %objwhy x")
+            objects = [evaluate_one(values.rest, self.shell.user_ns)]
+            result = explain_holders(objects, name=values.rest, time_limit=values.time_limit, shell=self.shell)
+        del objects
+        return self._hand_out(result, values)
+
+    objwhy.__doc__ = OBJWHY.help()
+
+    def _hand_out(self, result: Result, values: Values) -> Result | None:
+        with usage_errors():
+            self.deliver(result, values)
+        return result if values.return_result else None

@@ -1,0 +1,131 @@
+"""Objects and who refers to whom: descriptions only, no live object is held.
+
+    graph = ReferenceGraph(session, method, nodes=(…), edges=(…), back=True)
+    growth = TypeGrowth(session, method, records=(TypeRecord("dict", 1204, 12),))
+
+Nodes are numbered, so a graph can be saved and outlives its objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.session import Method, Session
+
+__all__ = ["ReferenceEdge", "ReferenceGraph", "ReferenceNode", "TypeCounts", "TypeGrowth", "TypeRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceNode:
+    """One object, described."""
+
+    id: int
+    """A number in this graph, not an address."""
+    type: str
+    label: str
+    """What it is, short and safe to show: ``3 items``, ``'abc'``, ``Out[5]``."""
+    role: str = "object"
+    """``start`` (what was asked about), ``holder`` (a name of the notebook or a module), ``more`` (what
+    was left out) or ``object``."""
+    depth: int = 0
+    size: int | None = None
+    """Bytes, the object alone."""
+    refcount: int | None = None
+    highlight: bool = False
+    name: str = ""
+    """A variable that names it, or the expression that was asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceEdge:
+    """`source` refers to `target` through `label`: an attribute, key or index."""
+
+    source: int
+    target: int
+    label: str = ""
+    dashed: bool = False
+    """Whether it stands for more references than are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGraph(Result):
+    """What an object refers to, or (`back`) what refers to it."""
+
+    kind: ClassVar[str] = "references"
+
+    session: Session
+    method: Method
+    nodes: tuple[ReferenceNode, ...]
+    edges: tuple[ReferenceEdge, ...]
+    back: bool = False
+    max_depth: int = 3
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz' DOT language."""
+        from jupyter_profkit.layout.dot_language import to_dot
+        from jupyter_profkit.views.references import graph_view
+
+        return to_dot(graph_view(self))
+
+    def to_svg(self) -> str:
+        """The graph as a standalone SVG document.
+
+        Raises
+        ------
+        DrawingError
+            If no layout engine could draw it.
+        """
+        from jupyter_profkit.render.graph import render_svg
+        from jupyter_profkit.views.references import graph_view
+
+        return render_svg(graph_view(self))
+
+    def to_png(self) -> bytes:
+        """The graph as PNG.
+
+        Raises
+        ------
+        DrawingError
+            If no layout engine could draw it.
+        """
+        from jupyter_profkit.render.graph import render_png
+        from jupyter_profkit.views.references import graph_view
+
+        return render_png(graph_view(self))
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRecord:
+    """How many objects of one type there are."""
+
+    type: str
+    count: int
+    growth: int = 0
+    """How many more than at the last count."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCounts(Result):
+    """The most common types of objects that the collector tracks."""
+
+    kind: ClassVar[str] = "type_counts"
+
+    session: Session
+    method: Method
+    records: tuple[TypeRecord, ...]
+    n_objects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TypeGrowth(Result):
+    """The types of which there are more than before."""
+
+    kind: ClassVar[str] = "type_growth"
+
+    session: Session
+    method: Method
+    records: tuple[TypeRecord, ...]
+    since: str = ""
+    """What it is compared with: ``the last %objgrowth``, ``the start of In [7]``."""

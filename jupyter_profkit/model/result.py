@@ -1,0 +1,100 @@
+"""What every result can do, in one place; each deed is done by the layer it belongs to.
+
+    profile.report(sort="peak")     a Report to display, without running again
+    profile.to_dataframe()          pandas
+    profile.to_json()               text; Result.from_json(text) == profile
+    profile.save("run.json")        the format follows the suffix
+
+This is the only module of `model` that reaches up, and it does so inside the
+functions: a result stays plain data until somebody asks it for something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jupyter_profkit.views.report import Report
+
+__all__ = ["Result"]
+
+
+class Result:
+    """Base of every result."""
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    """The name of this kind of result in recordings and in the tables of the other layers."""
+
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Names of what `rows` gives."""
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        """The figures as rows, bytes and seconds; `to_dataframe` and CSV files are made of them."""
+        raise NotImplementedError
+
+    def report(self, **display: Any) -> Report:
+        """This result as a report that displays itself.
+
+        Parameters
+        ----------
+        **display
+            Any option of the result's magic that changes what is shown, not
+            what is measured (``sort``, ``limit``, ``precision``, …).
+        """
+        from jupyter_profkit.views import report_of
+
+        return report_of(self, **display)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from jupyter_profkit.render.mimebundle import mimebundle
+
+        return mimebundle(self.report())
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The figures as a pandas table, bytes and seconds.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        from jupyter_profkit.export.dataframe import to_dataframe
+
+        return to_dataframe(self)
+
+    def to_json(self) -> str:
+        """The whole result as JSON text; `from_json` gives it back."""
+        from jupyter_profkit.export.json import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The result that `to_json` wrote.
+
+        Raises
+        ------
+        RecordingError
+            If `text` is not one, or of another kind than this class.
+        """
+        from jupyter_profkit.export.json import from_json
+
+        return from_json(text, cls)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result in the format of `path`'s suffix, and return the path.
+
+        Raises
+        ------
+        OptionError
+            If this kind of result has no format of that suffix; the choices are listed.
+        """
+        from jupyter_profkit.export import save
+
+        return save(self, path)

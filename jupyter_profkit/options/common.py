@@ -1,0 +1,15 @@
+"""Options that every magic with a report has: where the result goes."""
+
+from __future__ import annotations
+
+from jupyter_profkit.options.declare import Kind, Option
+
+__all__ = ["OUTPUT"]
+
+OUTPUT = (
+    Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
+    Option("return_result", ("-r", "--return"), Kind.FLAG, False, "return the result (line form)"),
+    Option("dump", ("-D", "--dump"), Kind.TEXT, (), "write the result; the suffix is the format", "FILE", repeat=True),
+    Option("text_file", ("-T", "--text"), Kind.TEXT, None, "write the report as text", "FILE"),
+    Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "show no report"),
+)

@@ -1,0 +1,39 @@
+"""Options of ``%%memprofile``."""
+
+from __future__ import annotations
+
+from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.declare import Kind, Option, OptionSet
+
+__all__ = ["DISPLAY", "MEMPROFILE"]
+
+MEMPROFILE = OptionSet(
+    "memprofile",
+    "Memory by line: what each line of the cell, and of your own functions that it reaches, took.",
+    (
+        Option("functions", ("-f", "--function"), Kind.TEXT, (), "trace this function too", "FUNC", repeat=True),
+        Option("modules", ("-m", "--module"), Kind.TEXT, (), "trace these modules too", "GLOB", repeat=True),
+        Option("exclude", ("-x", "--exclude"), Kind.TEXT, (), "leave these out", "GLOB", repeat=True),
+        Option("precision", ("-p", "--precision"), Kind.COUNT, 1, "digits after the point of MiB", "N"),
+        Option(
+            "sort",
+            ("-s", "--sort"),
+            Kind.TEXT,
+            "line",
+            "order of the lines",
+            "KEY",
+            choices=("line", "increment", "peak", "occurrences", "at_peak", "kept"),
+        ),
+        Option("limit", ("-l", "--limit"), Kind.COUNT, None, "show only the first N lines of each table", "N"),
+        Option("hide_unchanged", ("-z", "--hide-unchanged"), Kind.FLAG, False, "leave lines out that changed nothing"),
+        Option("no_heap", ("--no-heap",), Kind.FLAG, False, "measure resident memory only, not the heap"),
+        Option("no_lines", ("--no-lines",), Kind.FLAG, False, "measure the heap only, without following lines"),
+        Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
+        Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
+        *OUTPUT,
+    ),
+    rest="[statement]",
+)
+
+DISPLAY = ("precision", "sort", "limit", "hide_unchanged")
+"""The options that only change what is shown."""

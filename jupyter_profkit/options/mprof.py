@@ -1,0 +1,48 @@
+"""Options of ``%mprof_plot``, ``%%mprof_plot`` and ``%mprof_run``, with mprof's letters."""
+
+from __future__ import annotations
+
+from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.declare import Kind, Option, OptionSet
+
+__all__ = ["DISPLAY", "MPROF_PLOT", "MPROF_RUN"]
+
+_PLOT = (
+    Option("title", ("-t", "--title"), Kind.TEXT, "", "words above the plot", "TEXT"),
+    Option("no_functions", ("-n", "--no-function-ts"), Kind.FLAG, False, "leave the marks of functions out"),
+    Option("window", ("-w", "--window"), Kind.TEXT, None, "show this part of the time axis, seconds", "FROM,TO"),
+    Option("flame", ("-f", "--flame"), Kind.FLAG, False, "draw marks as boxes, one row for each level"),
+    Option("slope", ("-s", "--slope"), Kind.FLAG, False, "fit a line, and say how fast memory grows"),
+)
+
+_SAMPLING = (
+    Option("interval", ("-T", "--interval"), Kind.SECONDS, 0.005, "seconds between samples, 0.001 at least", "SECONDS"),
+    Option("children", ("-c", "-C", "--include-children"), Kind.FLAG, False, "add the memory of child processes"),
+    Option("per_child", ("-M", "--multiprocess"), Kind.FLAG, False, "draw a curve for each child process"),
+    Option("timeout", ("--timeout",), Kind.SECONDS, None, "stop sampling, and a script, after so long", "SECONDS"),
+)
+
+_OUTPUT = (
+    Option(
+        "dump", ("-o", "--output", "-D", "--dump"), Kind.TEXT, (), "write to .dat, .png, .svg, .json, .csv, …", "FILE",
+        repeat=True,
+    ),
+    *(option for option in OUTPUT if option.name in {"variable", "return_result", "quiet"}),
+)  # fmt: skip
+
+MPROF_PLOT = OptionSet(
+    "mprof_plot",
+    "Memory over time: of a cell, of the last recorded run, or of recordings in files and variables.",
+    (*_PLOT, *_SAMPLING, *_OUTPUT),
+    rest="[recording …]",
+)
+
+MPROF_RUN = OptionSet(
+    "mprof_run",
+    "Run a script as its own process, and record its memory over time.",
+    (*_PLOT, *_SAMPLING, *_OUTPUT),
+    rest="script.py [argument …]",
+)
+
+DISPLAY = tuple(option.name for option in _PLOT)
+"""The options that only change what is shown."""

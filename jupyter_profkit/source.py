@@ -1,0 +1,181 @@
+"""Source lines, notebook cells included: whose they are, what a reader calls them.
+
+    label_of("/tmp/ipykernel_7/123.py")     'In [7]'
+    is_user_file("/home/me/clean.py")       True; the standard library and site-packages are not
+    Statements.of(lines).start(12)          the line on which the statement that holds line 12 begins
+
+Nothing here runs or imports anybody's code; the shell is only asked what it knows.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+import os
+import site
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Statements",
+    "is_cell_file",
+    "is_user_file",
+    "label_of",
+    "parse_lines",
+    "register_lines",
+    "running_shell",
+    "source_lines",
+]
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+def source_lines(filename: str) -> list[str]:
+    """The lines of a file or cell without their line ends; empty when they are not to be had."""
+    return [line.rstrip("\r\n") for line in linecache.getlines(filename)]
+
+
+def register_lines(filename: str, text: str) -> None:
+    """Make `text` the source that tracebacks and `inspect` find under `filename`."""
+    lines = [line + "\n" for line in text.splitlines()]
+    linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+def is_cell_file(filename: str) -> bool:
+    """Whether `filename` is what the shell calls a cell of this session."""
+    return _cell_name(filename) is not None
+
+
+def label_of(filename: str) -> str:
+    """How a reader knows a file: ``In [7]``, ``pandas/core/frame.py``, ``~/work/clean.py``."""
+    cell = _cell_name(filename)
+    if cell is not None:
+        return cell
+    if not os.path.isabs(filename):
+        return filename
+    for folder in _library_folders():
+        if filename.startswith(folder):
+            return filename[len(folder) :]
+    return _short_path(filename)
+
+
+def _short_path(filename: str) -> str:
+    for start, prefix in ((os.getcwd(), ""), (os.path.expanduser("~"), f"~{os.sep}")):
+        if start not in {"", os.sep} and filename.startswith(start + os.sep):
+            return prefix + filename[len(start) + 1 :]
+    return filename
+
+
+def running_shell() -> Any:
+    """The IPython shell of this process, None if there is none; IPython is not imported for it."""
+    get_ipython = getattr(sys.modules.get("IPython.core.getipython"), "get_ipython", None)
+    return get_ipython() if get_ipython is not None else None  # absent while IPython is being imported
+
+
+def _cell_name(filename: str) -> str | None:
+    shell = running_shell()
+    if shell is None:
+        return None
+    named = shell.compile.format_code_name(filename)
+    if named is None:
+        return None
+    number = str(named[1]).removeprefix("In[").removesuffix("]")
+    return f"In [{number}]"
+
+
+@functools.lru_cache(maxsize=4096)
+def is_user_file(filename: str) -> bool:
+    """Whether code from `filename` is the user's own: no library, no part of Python, not ours.
+
+    Code without a file (``<string>``, ``<frozen importlib>``) is nobody's: what it
+    takes counts on the line that called it. A cell in a terminal has such a name
+    too; `is_cell_file` knows it.
+    """
+    if filename.startswith("<"):
+        return filename.startswith(("<ipython-input-", "<timed "))
+    path = os.path.abspath(filename)
+    return not path.startswith((_PACKAGE, *_library_folders()))
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    """Folders of libraries, the longest first, each with a separator at its end."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names}
+    found |= {*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__)}
+    real = {os.path.realpath(folder) for folder in found if folder}
+    return tuple(sorted((folder + os.sep for folder in {*filter(None, found), *real}), key=len, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Which statement a line belongs to, as a reader sees it.
+
+    A statement over several lines is one; the header of a block (``for …:``, a
+    ``def`` without its decorators) is one; a block's body is not part of it.
+    """
+
+    starts: dict[int, int]
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Statements:
+        """The statements of a source; lines that cannot be parsed stand for themselves."""
+        tree = parse_lines(lines)
+        if tree is None:
+            return cls({})
+        starts: dict[int, int] = {}
+        for statement in _statements(tree):
+            last = _header_end(statement)
+            for lineno in range(statement.lineno + 1, last + 1):
+                starts.setdefault(lineno, statement.lineno)
+        return cls(starts)
+
+    def start(self, lineno: int) -> int:
+        """The first line of the statement that `lineno` is part of."""
+        return self.starts.get(lineno, lineno)
+
+
+def parse_lines(lines: Iterable[str]) -> ast.Module | None:
+    """The syntax tree of a source, None if it cannot be parsed; the ``%%`` lines on top of a cell count as empty."""
+    at_top = True
+    text = []
+    for line in lines:
+        at_top = at_top and line.startswith("%%")
+        text.append("" if at_top else line)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse("\n".join(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Every statement, inner ones after those that hold them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt):
+            yield node
+
+
+_BODIES = ("body", "orelse", "finalbody", "handlers", "cases", "decorator_list")
+
+
+def _header_end(statement: ast.stmt) -> int:
+    """The last line of a statement, of its header only if it has a body."""
+    if not hasattr(statement, "body"):
+        return statement.end_lineno or statement.lineno
+    ends = [statement.lineno]
+    for name, value in ast.iter_fields(statement):
+        if name in _BODIES:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST):
+                ends += [getattr(node, "end_lineno", 0) or 0 for node in ast.walk(child)]
+    first = statement.body[0]
+    return max(ends) if isinstance(first, ast.stmt) and first.lineno > max(ends) else statement.lineno

@@ -1,0 +1,248 @@
+"""Memory by line, as a reader sees it: the cell with its figures, then the functions it reached.
+
+    report(profile, precision=1, sort="line", limit=None, hide_unchanged=False)
+
+The cell's own source is one table: functions defined in it have their figures on
+their own lines. Functions from elsewhere follow, a table each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, LineRecord
+from jupyter_profkit.options.memprofile import MEMPROFILE
+from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
+from jupyter_profkit.views.heap_notes import heap_notes
+from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, View, warning_of
+
+__all__ = ["report"]
+
+_Show = Callable[[LineMemoryProfile], bool]
+
+
+def _has_lines(profile: LineMemoryProfile) -> bool:
+    return profile.has_lines
+
+
+def _has_peaks(profile: LineMemoryProfile) -> bool:
+    return profile.has_lines and profile.exact_peak
+
+
+def _has_heap(profile: LineMemoryProfile) -> bool:
+    return profile.has_heap
+
+
+_FIGURES: tuple[tuple[str, Column, _Show], ...] = (
+    ("mem_usage", Column("Mem usage", tip="MiB resident after the line last ran"), _has_lines),
+    ("increment", Column("Increment", tip="MiB, net over all runs of the line, profiled callees included"), _has_lines),
+    (
+        "self_increment",
+        Column("Self", tip="MiB, net over all runs, profiled callees left out; these add up to the run's change"),
+        _has_lines,
+    ),
+    ("peak", Column("Peak", tip="MiB above the line's start while it ran, temporaries included"), _has_peaks),
+    ("at_peak", Column("At peak", tip="MiB of the heap from this line, live when the heap was largest"), _has_heap),
+    ("kept", Column("Kept", tip="MiB of the heap from this line, held when the run ended"), _has_heap),
+)
+"""Each column of bytes: the field of a record, the heading, and the profiles that have it."""
+_N_STRONG = 3
+_MAX_FUNCTIONS = 30
+_LONGEST_LINE = 140
+
+_SORT: dict[str, Callable[[LineRecord], float]] = {
+    "line": lambda record: record.lineno,
+    "increment": lambda record: -(record.increment or 0),
+    "peak": lambda record: -(record.peak or 0),
+    "occurrences": lambda record: -record.occurrences,
+    "at_peak": lambda record: -(record.at_peak or 0),
+    "kept": lambda record: -(record.kept or 0),
+}
+
+
+@dataclass(frozen=True)
+class _Display:
+    precision: int
+    sort: str
+    limit: int | None
+    hide_unchanged: bool
+
+
+def report(profile: LineMemoryProfile, **display: object) -> Report:
+    """The report of a line profile.
+
+    Parameters
+    ----------
+    profile : what was measured.
+    **display
+        ``precision`` digits, ``sort`` order (line, increment, peak, occurrences, at_peak,
+        kept), ``limit`` lines of each table, ``hide_unchanged`` lines left out.
+    """
+    values = MEMPROFILE.from_keywords(display)
+    shown = _Display(values.precision, values.sort, values.limit, values.hide_unchanged)
+    tables = list(_tables(profile))
+    strong = _heaviest(profile, tables)
+    parts = [_table(profile, title, records, strong, shown) for title, records in tables[:_MAX_FUNCTIONS]]
+    return Report(
+        title=f"%%memprofile  {profile.session.title}",
+        headline=_headline(profile, shown.precision),
+        parts=(*_curve(profile), *parts),
+        notes=tuple(_notes(profile, len(tables), shown.precision)),
+        method=tuple(_method(profile)),
+        warning=warning_of(profile.session),
+    )
+
+
+def _curve(profile: LineMemoryProfile) -> Iterator[View]:
+    if profile.timeline is not None and profile.timeline.main:
+        from jupyter_profkit.views.timeline import small_view
+
+        yield small_view(profile.timeline)
+
+
+def _headline(profile: LineMemoryProfile, precision: int) -> str:
+    kept = _change_in_words(profile.increment, precision)
+    took = format_seconds(profile.session.duration)
+    heap = f"; {_heap_in_words(profile, precision)}" if profile.has_heap else ""
+    if profile.peak <= profile.noise:
+        return f"Memory did not rise above the start; {kept}{heap}; {took}"
+    where = f", at {profile.peak_at}" if profile.peak_at is not None else ""
+    return f"Peak {format_size(profile.peak, precision)} above the start{where}; {kept}{heap}; {took}"
+
+
+def _heap_in_words(profile: LineMemoryProfile, precision: int) -> str:
+    peak, kept = (format_size(n_bytes or 0, precision) for n_bytes in (profile.heap_peak, profile.heap_kept))
+    return f"peak heap {peak}, kept heap {kept}"
+
+
+def _change_in_words(increment: int, precision: int) -> str:
+    if increment > 0:
+        return f"{format_size(increment, precision)} kept"
+    return f"{format_size(-increment, precision)} released" if increment < 0 else "nothing kept"
+
+
+def _tables(profile: LineMemoryProfile) -> Iterator[tuple[str, tuple[LineRecord, ...]]]:
+    """The cell with the functions defined in it, then each other function."""
+    rest = list(profile.functions)
+    if rest and rest[0].is_cell:
+        cell = rest.pop(0)
+        inner = [function for function in rest if function.filename == cell.filename and not function.is_cell]
+        rest = [function for function in rest if function not in inner]
+        yield cell.label, _overlaid(cell, inner)
+    for function in rest:
+        name = "module level" if function.is_cell else f"{function.function}()"
+        calls = f", {function.n_calls} calls" if function.n_calls > 1 and not function.is_cell else ""
+        yield f"{name} in {function.label}{calls}", function.records
+
+
+def _overlaid(cell: FunctionLines, inner: Iterable[FunctionLines]) -> tuple[LineRecord, ...]:
+    """The cell's lines, with the figures of functions on the lines where they are written."""
+    records = {record.lineno: record for record in cell.records}
+    for function in inner:
+        for record in function.records:
+            if record.seen and not records[record.lineno].seen:
+                records[record.lineno] = record
+    return tuple(records[lineno] for lineno in sorted(records))
+
+
+def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[LineRecord, ...]]]) -> set[LineRecord]:
+    """The few lines that took most by themselves, or climbed highest."""
+    ran = [record for _, records in tables for record in records if record.seen]
+    floor = max(profile.noise, profile.peak // 20, (profile.heap_peak or 0) // 20, 1)
+
+    def weight(record: LineRecord) -> int:
+        return max(record.self_increment or 0, _own_peak(record), record.at_peak or 0, record.kept or 0)
+
+    heavy = sorted((record for record in ran if weight(record) >= floor), key=weight, reverse=True)
+    return set(heavy[:_N_STRONG])
+
+
+def _own_peak(record: LineRecord) -> int:
+    """The peak of a line that did its work itself; a caller's peak is its callee's."""
+    called = (record.increment or 0) - (record.self_increment or 0)
+    return (record.peak or 0) if abs(called) < max(1, (record.peak or 0) // 10) else 0
+
+
+def _table(
+    profile: LineMemoryProfile, title: str, records: tuple[LineRecord, ...], strong: set[LineRecord], shown: _Display
+) -> TableView:
+    chosen = [record for record in records if not shown.hide_unchanged or _changed(record, profile.noise)]
+    chosen.sort(key=_SORT[shown.sort])
+    if shown.sort != "line":
+        chosen = [record for record in chosen if record.seen]
+    kept = chosen[: shown.limit]
+    columns = (Column("Line #"), *(column for _, column, shows in _FIGURES if shows(profile)))
+    if profile.has_lines:
+        columns += (Column("Occurrences", tip="how often the line ran"),)
+    columns += (Column("Line Contents", Unit.CODE),)
+    rows = tuple(_row(profile, record, record in strong, shown.precision) for record in kept)
+    return TableView(f"{title}, MiB", columns, rows, _footer(records, kept))
+
+
+def _changed(record: LineRecord, noise: int) -> bool:
+    figures = (
+        record.increment or 0,
+        record.self_increment or 0,
+        record.peak or 0,
+        record.at_peak or 0,
+        record.kept or 0,
+    )
+    return any(abs(figure) > noise for figure in figures)
+
+
+def _footer(records: Sequence[LineRecord], kept: Sequence[LineRecord]) -> str:
+    left_out = [record for record in records if record not in set(kept)]
+    if not left_out:
+        return ""
+    change = sum(record.self_increment or 0 for record in left_out)
+    return f"{len(left_out)} lines not shown, {format_change(change)} by themselves"
+
+
+def _row(profile: LineMemoryProfile, record: LineRecord, strong: bool, precision: int) -> Row:
+    scale = max(profile.peak, abs(profile.increment), profile.heap_peak or 0, 1)
+    figures = [Cell(str(record.lineno))]
+    for name, _, shows in _FIGURES:
+        if shows(profile):
+            has_bar = name != "mem_usage"
+            n_bytes = getattr(record, name)
+            figures.append(_figure(n_bytes, precision, scale if has_bar else None, profile.noise))
+    if profile.has_lines:
+        figures.append(Cell(str(record.occurrences) if record.occurrences else ""))
+    figures.append(Cell(_clip(record.source)))
+    return Row(tuple(figures), strong)
+
+
+def _figure(n_bytes: int | None, precision: int, scale: int | None = None, noise: int = 0) -> Cell:
+    if n_bytes is None:
+        return Cell()
+    if scale is None:
+        return Cell(format_mib(n_bytes, precision))
+    shown = max(n_bytes, 0) / scale
+    return Cell(format_mib(n_bytes, precision), shown if shown >= 0.005 else None, muted=abs(n_bytes) <= noise)
+
+
+def _clip(source: str) -> str:
+    return source if len(source) <= _LONGEST_LINE else f"{source[: _LONGEST_LINE - 1]}…"
+
+
+def _notes(profile: LineMemoryProfile, n_tables: int, precision: int) -> Iterator[str]:
+    if not profile.functions:
+        yield "no line of yours ran" if profile.has_lines else "no line of yours took much of the heap"
+    if profile.has_lines and abs(profile.residue) > max(profile.noise, 64 * 1024):
+        yield (
+            f"{format_change(profile.residue, precision)} of the change belongs to no line: "
+            "other threads, and code between the statements"
+        )
+    if n_tables > _MAX_FUNCTIONS:
+        yield f"{n_tables - _MAX_FUNCTIONS} more functions are in to_dataframe()"
+    yield from heap_notes(profile, precision)
+    yield from profile.method.notes
+
+
+def _method(profile: LineMemoryProfile) -> Iterator[str]:
+    method = profile.method
+    yield method.engine
+    cost = f", about {format_seconds(method.overhead)} of measuring" if method.overhead is not None else ""
+    yield f"{method.n_events:,} looks{cost}"
+    yield f"resident {format_size(profile.rss_start)} at the start, {format_size(profile.rss_end)} at the end"

@@ -1,0 +1,229 @@
+"""Reference graphs and type counts as views: the finding in a sentence, a graph, the same in words.
+
+    report(graph)           a Report with a GraphView
+    graph_view(graph)       the GraphView alone
+    report(counts, limit=5) a Report with a table
+
+Words come first: the alternative text of a picture is its finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.references import ReferenceEdge, ReferenceGraph, ReferenceNode, TypeCounts, TypeGrowth
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.units import format_seconds, format_size
+from jupyter_profkit.views.report import (
+    Cell,
+    Column,
+    GraphEdge,
+    GraphNode,
+    GraphView,
+    Report,
+    Row,
+    TableView,
+    Unit,
+    warning_of,
+)
+
+__all__ = ["graph_view", "report"]
+
+_MENTIONED = 3
+"""Neighbours named in the sentence; the others are counted."""
+
+
+def report(result: Result, **display: Any) -> Report:
+    """The report of a reference graph, of type counts or of growth.
+
+    Raises
+    ------
+    OptionError
+        For a display option that the result does not have; tables have ``limit``.
+    """
+    limit = display.pop("limit", None)
+    if display or (limit is not None and isinstance(result, ReferenceGraph)):
+        raise OptionError(f"a report of {result.kind} has no option {next(iter(display), 'limit')!r}")
+    match result:
+        case ReferenceGraph():
+            return _graph_report(result)
+        case TypeCounts():
+            return _counts_report(result, limit)
+        case TypeGrowth():
+            return _growth_report(result, limit)
+    raise OptionError(f"{type(result).__name__} is no result of objects")
+
+
+# Graphs
+
+
+def graph_view(graph: ReferenceGraph) -> GraphView:
+    """The graph to draw, with the finding and the whole graph in words."""
+    nodes = tuple(GraphNode(node.id, node.type, _text(node), _role(node)) for node in graph.nodes)
+    edges = tuple(GraphEdge(edge.source, edge.target, edge.label, edge.dashed) for edge in graph.edges)
+    return GraphView("", _finding(graph), nodes, edges, tuple(_words(graph)))
+
+
+def _graph_report(graph: ReferenceGraph) -> Report:
+    n_objects = sum(node.role in {"start", "object"} for node in graph.nodes)
+    counts = f"{_count(n_objects, 'object')}, {_count(len(graph.edges), 'arrow')}"
+    return Report(
+        title=graph.session.title,
+        headline=_finding(graph),
+        parts=(graph_view(graph),),
+        notes=graph.method.notes,
+        method=(graph.method.engine, f"{counts}, {format_seconds(graph.session.duration)}"),
+    )
+
+
+def _role(node: ReferenceNode) -> str:
+    return "highlight" if node.highlight and node.role == "object" else node.role
+
+
+def _text(node: ReferenceNode) -> str:
+    """The second line of a node: what it is, and the figures asked for."""
+    parts = [_called(node)] if _called(node) else []
+    if node.size is not None:
+        parts.append(format_size(node.size))
+    if node.refcount is not None:
+        parts.append(_count(node.refcount, "ref"))
+    return " · ".join(parts)
+
+
+def _called(node: ReferenceNode) -> str:
+    """Its name and what it is, each if there is one."""
+    return " · ".join(dict.fromkeys(filter(None, (node.name, node.label))))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _finding(graph: ReferenceGraph) -> str:
+    """Who refers to whom, in a sentence."""
+    return " ".join(_sentence(graph, node) for node in graph.nodes if node.role == "start")
+
+
+def _sentence(graph: ReferenceGraph, start: ReferenceNode) -> str:
+    near = _neighbours(graph, start.id)
+    who = start.name or _a(start.type)
+    verb = "is referred to by" if graph.back else "refers to"
+    if not near:
+        return f"{who} {verb} nothing{' that is shown' if graph.method.notes else ''}."
+    drawn = [node for node, _ in near if node.role != "more"]
+    more = next((node.label for node, _ in near if node.role == "more"), "")
+    mentioned = [_mention(node) for node in drawn[:_MENTIONED]]
+    left = len(drawn) - len(mentioned)
+    if more:
+        mentioned.append(f"{left} others and {more}" if left else more)
+    elif left:
+        mentioned.append(f"{left} more")
+    return f"{who} {verb} {', '.join(mentioned[:-1])}{' and ' if len(mentioned) > 1 else ''}{mentioned[-1]}."
+
+
+def _mention(node: ReferenceNode) -> str:
+    if node.role == "holder":
+        return f"{node.type} ({node.label})" if "," in node.label or " " in node.label else f"{node.type} {node.label}"
+    return f"{_a(node.type)} ({_called(node)})" if _called(node) else _a(node.type)
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _neighbours(graph: ReferenceGraph, node_id: int) -> list[tuple[ReferenceNode, ReferenceEdge]]:
+    """The nodes one step further along the walk, in the order they were found."""
+    if graph.back:
+        return [(graph.nodes[edge.source], edge) for edge in graph.edges if edge.target == node_id]
+    return [(graph.nodes[edge.target], edge) for edge in graph.edges if edge.source == node_id]
+
+
+def _words(graph: ReferenceGraph) -> Iterator[str]:
+    """The graph as an indented tree; what stands above already is not told twice."""
+    told: set[int] = set()
+    for node in graph.nodes:
+        if node.role == "start":
+            yield _line(node)
+            told.add(node.id)
+            yield from _branch(graph, node.id, "", told)
+
+
+def _branch(graph: ReferenceGraph, node_id: int, indent: str, told: set[int]) -> Iterator[str]:
+    near = _neighbours(graph, node_id)
+    for number, (node, edge) in enumerate(near, 1):
+        last = number == len(near)
+        seen = node.id in told
+        told.add(node.id)
+        yield f"{indent}{'└─' if last else '├─'} {_step(graph, node, edge)}{' (see above)' if seen else ''}"
+        if not seen:
+            yield from _branch(graph, node.id, indent + ("   " if last else "│  "), told)
+
+
+def _step(graph: ReferenceGraph, node: ReferenceNode, edge: ReferenceEdge) -> str:
+    if not edge.label:
+        return _line(node)
+    return f"{edge.label} of {_line(node)}" if graph.back else f"{edge.label} → {_line(node)}"
+
+
+def _line(node: ReferenceNode) -> str:
+    mark = " *" if node.highlight else ""
+    return f"{f'{node.type} {_text(node)}'.strip()}{mark}"
+
+
+# Counts
+
+
+def _counts_report(counts: TypeCounts, limit: int | None) -> Report:
+    records = counts.records[: limit or None]
+    most = max((record.count for record in records), default=1)
+    rows = tuple(Row((Cell(record.type), Cell(f"{record.count:,}", bar=record.count / most))) for record in records)
+    headline = f"{counts.n_objects:,} objects"
+    if records:
+        headline += f"; most of them {' and '.join(_plural(record.type) for record in records[:2])}."
+    return Report(
+        title=counts.session.title,
+        headline=headline,
+        parts=(TableView("The most common types", _columns("Objects"), rows),),
+        notes=counts.method.notes,
+        method=(counts.method.engine, format_seconds(counts.session.duration)),
+    )
+
+
+def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
+    records = growth.records[: limit or None]
+    most = max((record.growth for record in records), default=1)
+    rows = tuple(
+        Row((Cell(record.type), Cell(f"{record.count:,}"), Cell(f"+{record.growth:,}", bar=record.growth / most)))
+        for record in records
+    )
+    title = growth.session.title
+    table = TableView("Types that grew", _columns("Objects", "Growth"), rows)
+    return Report(
+        title=title if title.startswith("%") else f"%%objgrowth  {title}",
+        headline=_growth_headline(growth),
+        parts=(table,) if rows else (),
+        notes=growth.method.notes,
+        method=(growth.method.engine, f"{title} took {format_seconds(growth.session.duration)}"),
+        warning=warning_of(growth.session),
+    )
+
+
+def _growth_headline(growth: TypeGrowth) -> str:
+    if not growth.since:
+        return "The first count, nothing to compare with yet: the next %objgrowth shows what grew."
+    if not growth.records:
+        return f"Nothing grew since {growth.since}."
+    first = growth.records[0]
+    others = len(growth.records) - 1
+    more = f"; {_count(others, 'other type')} grew too" if others else ""
+    return f"Since {growth.since}: {first.growth:,} more {_plural(first.type)}{more}."
+
+
+def _plural(name: str) -> str:
+    return f"{name} objects"
+
+
+def _columns(*counts: str) -> tuple[Column, ...]:
+    return (Column("Type", Unit.CODE), *(Column(title) for title in counts))

@@ -1,0 +1,234 @@
+"""What the reader sees, before any medium: a report is a heading, parts, notes and a method.
+
+    Report(
+        title="%%memprofile  In [7]",
+        headline="Peak 812.0 MiB above the start, at line 7; 120.0 MiB kept.",
+        parts=(TableView("Memory by line", columns, rows),),
+    )
+
+There are four kinds of part (table, timeline, graph, tree), and text. Builders in
+this folder make them from results; renderers know nothing else. Everything in them
+is plain text: each renderer escapes for its own medium.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_profkit.model.session import Session
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Curve",
+    "GraphEdge",
+    "GraphNode",
+    "GraphView",
+    "Report",
+    "Row",
+    "Span",
+    "TableView",
+    "TextView",
+    "TimelineView",
+    "TreeBox",
+    "TreeView",
+    "Unit",
+    "View",
+    "warning_of",
+]
+
+
+class Unit(enum.Enum):
+    """What a column holds; it decides alignment and type face."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    unit: Unit = Unit.NUMBER
+    tip: str = ""
+    """What the column means, in a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str = ""
+    bar: float | None = None
+    """A bar behind the text, from 0 to 1."""
+    muted: bool = False
+    """Below what the tool can tell from noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    cells: tuple[Cell, ...]
+    strong: bool = False
+    """One of the rows that the reader came for."""
+    folds: tuple[TextView, ...] = ()
+    """More about this row, folded away where the medium can."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextView:
+    """Words, line by line, in a fixed-width face."""
+
+    caption: str
+    lines: tuple[str, ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    footer: str = ""
+    """What the rows leave out: ``41 more lines, 1.2 MiB``."""
+    folded: bool = False
+    """Whether it stands behind its caption until the reader opens it."""
+    in_text: bool = True
+    """Whether ``text/plain`` repeats it; a second order of the same rows does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the time axis with a name."""
+
+    label: str
+    start: float
+    end: float
+    level: int = 0
+    kind: str = "function"
+    group: str = ""
+    """Spans of one group have one colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    label: str
+    times: tuple[float, ...]
+    """Seconds."""
+    values: tuple[int, ...]
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineView:
+    caption: str
+    alt: str
+    """The finding in words, for those who do not see the picture."""
+    curves: tuple[Curve, ...]
+    spans: tuple[Span, ...] = ()
+    peak: tuple[float, int] | None = None
+    """Seconds, bytes."""
+    peak_label: str = ""
+    small: bool = False
+    """A strip beside a table, not the plot itself."""
+    slope: tuple[float, float] | None = None
+    """A fitted line: bytes per second, and bytes at time 0."""
+    window: tuple[float, float] | None = None
+    """The part of the time axis to show, seconds."""
+    flame: bool = False
+    """Whether spans are boxes by level instead of brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    id: int
+    title: str
+    """First line, the type."""
+    text: str = ""
+    """Second line, the value or name."""
+    role: str = "object"
+    """``start``, ``holder``, ``more``, ``highlight`` or ``object``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    source: int
+    target: int
+    label: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GraphView:
+    caption: str
+    alt: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    words: tuple[str, ...] = ()
+    """The same graph as indented text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeBox:
+    """A frame of a flame graph."""
+
+    label: str
+    place: str
+    """Where it is defined, for boxes with room for it."""
+    figure: str
+    """Its share or time, likewise."""
+    start: float
+    """The left edge, from 0 to 1."""
+    width: float
+    level: int
+    """0 for the whole, which is drawn on top."""
+    kind: str = "library"
+    """``own`` for the user's code, ``library``, ``whole``, or ``outside`` for time that is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeView:
+    caption: str
+    alt: str
+    boxes: tuple[TreeBox, ...]
+    words: tuple[str, ...] = ()
+    """The same tree as indented text."""
+    footer: str = ""
+    """What the boxes leave out."""
+
+
+def warning_of(session: Session) -> str:
+    """What stands over the report of a run that did not reach its end; nothing for one that did."""
+    if not session.partial:
+        return ""
+    # A script's outcome is a phrase (``exit code 3``), a cell's the name of an exception.
+    how = session.outcome if " " in session.outcome else f"stopped by {session.outcome}"
+    return f"{how}; the report is partial"
+
+
+View = TableView | TextView | TimelineView | GraphView | TreeView
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One display: complete as text, as HTML, and as a picture where it has one."""
+
+    title: str
+    headline: str
+    """The answer, in a sentence."""
+    parts: tuple[View, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the reader must know to read the figures right."""
+    method: tuple[str, ...] = ()
+    """How it was measured, and what that cost."""
+    warning: str = ""
+    """Why it is not the whole run: ``stopped by ZeroDivisionError``."""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from jupyter_profkit.render.mimebundle import mimebundle
+
+        return mimebundle(self)
+
+    def __str__(self) -> str:
+        from jupyter_profkit.render.text import render_report
+
+        return render_report(self)

@@ -1,0 +1,423 @@
+"""Memory over time, as a reader sees it: the plot, its marks in a table, several recordings in one.
+
+    report(timeline, window=(0.5, 2), slope=True)     Report
+    small_view(timeline)                              the strip in another report
+    overlay_report([before, after], ["before", "after"])
+
+A curve has at most two points for each column of the picture, the lowest and the
+highest, so that no peak is lost and a long recording stays small.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.timeline import Mark, MemorySample, MemoryTimeline, thin
+from jupyter_profkit.options.mprof import MPROF_PLOT
+from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
+from jupyter_profkit.views.report import (
+    Cell,
+    Column,
+    Curve,
+    Report,
+    Row,
+    Span,
+    TableView,
+    TimelineView,
+    Unit,
+    View,
+    warning_of,
+)
+
+__all__ = ["overlay_report", "overlay_view", "plot_view", "report", "small_view"]
+
+_COLUMNS = 900
+_SMALL_COLUMNS = 140
+_MAX_ROWS = 100
+_MAX_CURVES = 12
+_MAX_SPANS = 60
+_NARROW = 0.004
+"""Marks shorter than this share of the picture are drawn as one with their neighbours of the same name."""
+
+
+def report(timeline: MemoryTimeline, **display: Any) -> Report:
+    """The report of a recording.
+
+    Parameters
+    ----------
+    timeline : what was recorded.
+    **display
+        ``title`` above the plot, ``no_functions`` to leave marks out, ``window``
+        as ``(from, to)`` or ``"from,to"`` in seconds, ``flame`` for boxes by
+        level, ``slope`` for a fitted line.
+
+    Raises
+    ------
+    OptionError
+        If the window is none.
+    """
+    shown = _Display.of(display)
+    title = f"%mprof_plot  {timeline.session.title}"
+    notes = timeline.method.notes
+    if not timeline.main:
+        return Report(title, "No memory was recorded", notes=notes, warning=warning_of(timeline.session))
+    return Report(
+        title=title,
+        headline=_headline(timeline, shown),
+        parts=(_plot_view(timeline, shown), *_tables(timeline, shown)),
+        notes=notes,
+        method=tuple(_method(timeline)),
+        warning=warning_of(timeline.session),
+    )
+
+
+def plot_view(timeline: MemoryTimeline, **display: Any) -> TimelineView:
+    """The plot alone; the options are those of `report`.
+
+    Raises
+    ------
+    ValueError
+        If the recording holds no sample.
+    OptionError
+        If the window is none.
+    """
+    return _plot_view(timeline, _Display.of(display))
+
+
+def small_view(timeline: MemoryTimeline, caption: str = "Memory over time") -> TimelineView:
+    """The strip in the report of another magic."""
+    return TimelineView(
+        caption=caption,
+        alt=_words(timeline),
+        curves=(_curve(timeline.main, "memory", _SMALL_COLUMNS),),
+        peak=_point(timeline.peak),
+        peak_label=_peak_label(timeline),
+        small=True,
+    )
+
+
+def overlay_report(timelines: Sequence[MemoryTimeline], names: Sequence[str], **display: Any) -> Report:
+    """Several recordings in one plot, each from its own beginning; the options are those of `report`.
+
+    Raises
+    ------
+    OptionError
+        If the window is none, or a recording holds no sample.
+    """
+    view = overlay_view(timelines, names, **display)
+    recordings = list(zip(names, timelines, strict=True))
+    name, highest = _highest(recordings)
+    return Report(
+        title=f"%mprof_plot  {len(recordings)} recordings",
+        headline=f"The highest peak is {format_size(highest.peak.rss)}, of {name}",
+        parts=(view, _recordings_table(recordings)),
+        notes=tuple(f"{label}: {note}" for label, timeline in recordings for note in timeline.method.notes),
+    )
+
+
+def overlay_view(timelines: Sequence[MemoryTimeline], names: Sequence[str], **display: Any) -> TimelineView:
+    """The plot of `overlay_report` alone."""
+    shown = _Display.of(display)
+    recordings = list(zip(names, timelines, strict=True))
+    for name, timeline in recordings:
+        if not timeline.main:
+            raise OptionError(f"{name} holds no memory samples")
+    name, highest = _highest(recordings)
+    curves = [_curve(timeline.main, label, _COLUMNS // 2, shown.window) for label, timeline in recordings[:_MAX_CURVES]]
+    return TimelineView(
+        caption=shown.title,
+        alt=" ".join(f"{label}: {_words(timeline)}" for label, timeline in recordings),
+        curves=tuple(curves),
+        peak=_point(highest.peak),
+        peak_label=f"{name}: {_peak_label(highest)}",
+        slope=_fit(highest.main, shown.window) if shown.slope else None,
+        window=shown.window,
+    )
+
+
+def _highest(recordings: Sequence[tuple[str, MemoryTimeline]]) -> tuple[str, MemoryTimeline]:
+    return max(recordings, key=lambda recording: recording[1].peak.rss)
+
+
+@dataclass(frozen=True, slots=True)
+class _Display:
+    title: str
+    no_functions: bool
+    window: tuple[float, float] | None
+    flame: bool
+    slope: bool
+
+    @classmethod
+    def of(cls, display: dict[str, Any]) -> _Display:
+        values = MPROF_PLOT.from_keywords(display)
+        window = None if values.window is None else _window(values.window)
+        return cls(values.title, values.no_functions, window, values.flame, values.slope)
+
+
+def _window(value: object) -> tuple[float, float]:
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        start, end = (float(part) for part in parts)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise OptionError(f"--window takes two numbers of seconds, FROM,TO, not {value!r}") from None
+    if not start < end:
+        raise OptionError(f"--window takes FROM,TO with FROM before TO, not {value!r}")
+    return start, end
+
+
+# The plot
+
+
+def _plot_view(timeline: MemoryTimeline, shown: _Display) -> TimelineView:
+    curves = [_curve(timeline.main, "memory", _COLUMNS, shown.window), *_child_curves(timeline, shown)]
+    spans = () if shown.no_functions else tuple(_spans(timeline, shown))
+    return TimelineView(
+        caption=shown.title,
+        alt=_words(timeline),
+        curves=tuple(curves),
+        spans=spans,
+        peak=_point(timeline.peak),
+        peak_label=_peak_label(timeline),
+        slope=_fit(timeline.main, shown.window) if shown.slope else None,
+        window=shown.window,
+        flame=shown.flame,
+    )
+
+
+def _curve(
+    samples: Sequence[MemorySample], label: str, n_columns: int, window: tuple[float, float] | None = None
+) -> Curve:
+    times = [sample.time for sample in samples]
+    values = [sample.rss for sample in samples]
+    if window is not None:
+        inside = [index for index, time in enumerate(times) if window[0] <= time <= window[1]]
+        times, values = [times[index] for index in inside], [values[index] for index in inside]
+    kept = thin(times, values, n_columns) if times else []
+    return Curve(label, tuple(times[index] for index in kept), tuple(values[index] for index in kept))
+
+
+def _child_curves(timeline: MemoryTimeline, shown: _Display) -> Iterator[Curve]:
+    """A curve for each child, the heaviest first."""
+    children = sorted(timeline.children.items(), key=lambda item: -max(sample.rss for sample in item[1]))
+    for pid, samples in children[: _MAX_CURVES - 1]:
+        yield _curve(samples, _child_label(timeline, pid), _COLUMNS // 3, shown.window)
+
+
+def _child_label(timeline: MemoryTimeline, pid: int) -> str:
+    command = next((process.command for process in timeline.processes if process.pid == pid), "child")
+    return f"{command} {pid}"
+
+
+def _spans(timeline: MemoryTimeline, shown: _Display) -> Iterator[Span]:
+    """The marks to draw: the longest, those too narrow to see joined with their neighbours."""
+    start, end = shown.window or (timeline.main[0].time, timeline.main[-1].time)
+    narrow = _NARROW * (end - start)
+    inside = [mark for mark in timeline.marks if mark.end >= start and mark.start <= end]
+    spans = [span for group in _groups(inside) for span in _joined(group, narrow)]
+    return iter(sorted(spans, key=lambda span: span.start - span.end)[:_MAX_SPANS])
+
+
+def _groups(marks: Iterable[Mark]) -> list[list[Mark]]:
+    """The marks of each level and name, in the order of time."""
+    in_order = sorted(marks, key=lambda mark: (mark.level, mark.label, mark.start))
+    return [list(group) for _, group in groupby(in_order, key=lambda mark: (mark.level, mark.label))]
+
+
+def _joined(marks: Sequence[Mark], narrow: float) -> Iterator[Span]:
+    """Spans of marks with one name; neighbours closer than `narrow`, and narrow themselves, are one."""
+    group: list[Mark] = []
+    for mark in marks:
+        apart = group and (mark.start - group[-1].end > narrow or max(mark.duration, group[-1].duration) > 4 * narrow)
+        if apart:
+            yield _span(group)
+            group = []
+        group.append(mark)
+    if group:
+        yield _span(group)
+
+
+def _span(marks: Sequence[Mark]) -> Span:
+    first = marks[0]
+    times = f" ×{len(marks)}" if len(marks) > 1 else ""
+    took = format_seconds(sum(mark.duration for mark in marks))
+    end = max(mark.end for mark in marks)
+    return Span(f"{_short_name(first.label)}{times} {took}", first.start, end, first.level, first.kind, first.label)
+
+
+def _short_name(label: str) -> str:
+    """A function without its module, as mprof's plot has it."""
+    name = label.rpartition(".")[2] or label
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def _fit(samples: Sequence[MemorySample], window: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The line of least squares: bytes per second, and bytes at time 0."""
+    inside = [sample for sample in samples if window is None or window[0] <= sample.time <= window[1]]
+    if len(inside) < 2:
+        return None
+    mean_time = sum(sample.time for sample in inside) / len(inside)
+    mean_rss = sum(sample.rss for sample in inside) / len(inside)
+    spread = sum((sample.time - mean_time) ** 2 for sample in inside)
+    if not spread:
+        return None
+    rate = sum((sample.time - mean_time) * (sample.rss - mean_rss) for sample in inside) / spread
+    return rate, mean_rss - rate * mean_time
+
+
+# Words
+
+
+def _point(sample: MemorySample) -> tuple[float, int]:
+    return sample.time, sample.rss
+
+
+def _peak_label(timeline: MemoryTimeline) -> str:
+    peak, where = timeline.peak, timeline.peak_at
+    moment = format_seconds(peak.time) if peak.time > 0 else "the start"
+    line = f", {where.label or where.filename} line {where.lineno}" if where is not None else ""
+    return f"{format_size(peak.rss)} at {moment}{line}"
+
+
+def _words(timeline: MemoryTimeline) -> str:
+    main = timeline.main
+    took = format_seconds(timeline.duration)
+    return (
+        f"Memory over {took}: starts at {format_size(main[0].rss)}, peaks at {_peak_label(timeline)}, "
+        f"ends at {format_size(main[-1].rss)}."
+    )
+
+
+def _headline(timeline: MemoryTimeline, shown: _Display) -> str:
+    main = timeline.main
+    rise, change = timeline.peak.rss - main[0].rss, main[-1].rss - main[0].rss
+    if rise > 0:
+        peak = f"Peak {_peak_label(timeline)}, {format_size(rise)} above the start"
+    else:
+        peak = f"Memory did not rise above the {format_size(main[0].rss)} of the start"
+    slope = _fit(main, shown.window) if shown.slope else None
+    trend = f"; slope {format_change(round(slope[0]))}/s" if slope is not None else ""
+    return f"{peak}; {_end_in_words(change)}{trend}"
+
+
+def _end_in_words(change: int) -> str:
+    return f"{format_change(change)} at the end" if change else "ends where it began"
+
+
+def _method(timeline: MemoryTimeline) -> Iterator[str]:
+    yield timeline.method.engine
+    yield f"{timeline.method.n_events} samples" + (
+        f", one every {format_seconds(timeline.interval)} as asked" if timeline.interval else ""
+    )
+    if timeline.exact_peak is not None:
+        yield "The peak is the operating system's own high-water mark, also between two samples"
+    else:
+        yield "The peak is that of the samples; what came and went between two of them is not in it"
+
+
+# Tables
+
+
+def _tables(timeline: MemoryTimeline, shown: _Display) -> Iterator[View]:
+    if timeline.marks and not shown.no_functions:
+        yield _marks_table(timeline)
+    if timeline.children:
+        yield _children_table(timeline)
+
+
+def _marks_table(timeline: MemoryTimeline) -> TableView:
+    columns = (
+        Column("Mark", Unit.CODE),
+        Column("Calls"),
+        Column("First at", tip="seconds from the start"),
+        Column("Time", tip="from enter to leave, all calls"),
+        Column("MiB at enter", tip="of the first call"),
+        Column("Change", tip="MiB from enter to leave, all calls"),
+        Column("Highest", tip="MiB, the highest sample in any of the calls"),
+    )
+    groups = sorted(_groups(timeline.marks), key=lambda group: (group[0].start, group[0].level))
+    rows = [_marks_row(group, timeline.main) for group in groups[:_MAX_ROWS]]
+    left_out = len(groups) - len(rows)
+    footer = f"{left_out} more marks" if left_out else ""
+    return TableView("Marks, in the order in which they began", columns, tuple(rows), footer)
+
+
+def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample]) -> Row:
+    first = marks[0]
+    changes = [
+        mark.rss_end - mark.rss_start for mark in marks if mark.rss_start is not None and mark.rss_end is not None
+    ]
+    highest = max((rss for mark in marks for rss in _rss_within(mark, main)), default=None)
+    texts = (
+        f"{'  ' * first.level}{first.label}",
+        str(len(marks)),
+        f"{first.start:.3f}",
+        format_seconds(sum(mark.duration for mark in marks)),
+        format_mib(first.rss_start) if first.rss_start is not None else "",
+        f"{sum(changes) / 2**20:+.1f}" if changes else "",
+        format_mib(highest) if highest is not None else "",
+    )
+    return Row(tuple(Cell(text) for text in texts))
+
+
+def _rss_within(mark: Mark, main: Sequence[MemorySample]) -> Iterator[int]:
+    """What is known of memory during a mark: at its ends, and the samples between."""
+    yield from (rss for rss in (mark.rss_start, mark.rss_end) if rss is not None)
+    first, last = bisect_left(main, mark.start, key=_time), bisect_right(main, mark.end, key=_time)
+    yield from (sample.rss for sample in main[first:last])
+
+
+def _time(sample: MemorySample) -> float:
+    return sample.time
+
+
+def _children_table(timeline: MemoryTimeline) -> TableView:
+    columns = (Column("Process", Unit.CODE), Column("From"), Column("To"), Column("Peak MiB"), Column("At"))
+    children = sorted(timeline.children.items(), key=lambda item: item[1][0].time)
+    rows = [_child_row(timeline, pid, samples) for pid, samples in children[:_MAX_ROWS]]
+    left_out = len(children) - len(rows)
+    return TableView("Child processes", columns, tuple(rows), f"{left_out} more processes" if left_out else "")
+
+
+def _child_row(timeline: MemoryTimeline, pid: int, samples: Sequence[MemorySample]) -> Row:
+    peak = max(samples, key=lambda sample: sample.rss)
+    texts = (
+        _child_label(timeline, pid),
+        f"{samples[0].time:.2f}",
+        f"{samples[-1].time:.2f}",
+        format_mib(peak.rss),
+        f"{peak.time:.2f}",
+    )
+    return Row(tuple(Cell(text) for text in texts))
+
+
+def _recordings_table(recordings: Sequence[tuple[str, MemoryTimeline]]) -> TableView:
+    columns = (
+        Column("Recording", Unit.CODE),
+        Column("Duration"),
+        Column("Start MiB"),
+        Column("Peak MiB"),
+        Column("At"),
+        Column("End MiB"),
+    )
+    highest = max(timeline.peak.rss for _, timeline in recordings)
+    rows = [_recording_row(name, timeline, highest) for name, timeline in recordings]
+    return TableView("Recordings", columns, tuple(rows))
+
+
+def _recording_row(name: str, timeline: MemoryTimeline, highest: int) -> Row:
+    main, peak = timeline.main, timeline.peak
+    return Row(
+        (
+            Cell(name),
+            Cell(format_seconds(timeline.duration)),
+            Cell(format_mib(main[0].rss)),
+            Cell(format_mib(peak.rss), bar=peak.rss / highest if highest else None),
+            Cell(f"{peak.time:.2f} s"),
+            Cell(format_mib(main[-1].rss)),
+        )
+    )

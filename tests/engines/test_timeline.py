@@ -1,0 +1,351 @@
+"""Memory over time against known allocations; the helper process never outlives what it watches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import psutil
+import pytest
+
+from jupyter_profkit.engines import sampler
+from jupyter_profkit.engines.helper import Helper
+from jupyter_profkit.engines.timeline import TimelineEngine, _Records, _running, mark
+from jupyter_profkit.model.session import Session
+from jupyter_profkit.units import MIB
+
+pytestmark = pytest.mark.process
+
+SESSION = Session("a test", 1_750_000_000.0, 1.0)
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the exact peak")
+
+
+def recorded(body, **settings):
+    engine = TimelineEngine(**settings)
+    engine.start()
+    try:
+        body()
+    finally:
+        engine.stop()
+    return engine.timeline(SESSION)
+
+
+def hold(n_bytes, seconds):
+    block = bytearray(n_bytes)
+    block[::4096] = b"x" * len(block[::4096])
+    time.sleep(seconds)
+    del block
+
+
+def sampler_pids(of=None):
+    """Helper processes, by what they run."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if any(word.endswith("sampler.py") for word in command) and (of is None or str(of) in command):
+            found.append(process.pid)
+    return found
+
+
+def gone(pids, seconds=3.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_samples_follow_an_allocation_of_known_size():
+    timeline = recorded(lambda: hold(100 * MIB, 0.15), interval=0.002)
+    start = timeline.main[0].rss
+    assert max(sample.rss for sample in timeline.main) - start == pytest.approx(100 * MIB, rel=0.05)
+    assert timeline.main[-1].rss - start < 10 * MIB
+    assert timeline.main[0].time == 0
+    assert timeline.interval == 0.002
+
+
+def test_samples_come_at_about_the_interval_that_was_asked_for():
+    timeline = recorded(lambda: time.sleep(0.5), interval=0.005)
+    assert 50 <= len(timeline.main) <= 110
+    assert [sample.time for sample in timeline.main] == sorted(sample.time for sample in timeline.main)
+
+
+@linux
+def test_a_spike_inside_one_c_call_that_holds_the_lock_is_the_exact_peak():
+    timeline = recorded(lambda: sum([1] * 20_000_000), interval=0.005)
+    assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(160_000_000, rel=0.05)
+    assert timeline.exact_peak is not None
+    assert timeline.method.exact
+
+
+@linux
+def test_the_exact_peak_does_not_need_a_single_sample():
+    def spike():
+        block = bytearray(150 * MIB)
+        del block
+
+    timeline = recorded(spike, interval=30.0)
+    assert len(timeline.main) <= 3
+    assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(150 * MIB, rel=0.05)
+
+
+@linux
+def test_the_exact_peak_is_of_this_run_alone():
+    hold(200 * MIB, 0)
+    timeline = recorded(lambda: hold(20 * MIB, 0.05))
+    assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(20 * MIB, rel=0.3)
+
+
+@linux
+def test_the_peak_does_not_stand_before_its_time():
+    engine = TimelineEngine(interval=0.005)
+    engine.start()
+    time.sleep(0.2)
+    spike = time.monotonic() - engine.started
+    hold(120 * MIB, 0.03)
+    time.sleep(0.2)
+    engine.stop()
+    assert engine.timeline(SESSION).peak.time >= spike - 0.005
+
+
+@linux
+def test_no_exact_peak_is_claimed_when_somebody_else_resets_the_mark():
+    def body():
+        hold(60 * MIB, 0.03)
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+        time.sleep(0.05)
+
+    timeline = recorded(body)
+    assert timeline.exact_peak is None
+    assert not timeline.method.exact
+
+
+@linux
+def test_a_peak_that_was_measured_elsewhere_is_taken_over():
+    engine = TimelineEngine(reset_peak=False)
+    engine.start()
+    hold(30 * MIB, 0.05)
+    engine.stop()
+    peak = 10**12
+    timeline = engine.timeline(SESSION, peak_rss=peak)
+    assert timeline.peak.rss == peak
+    assert 0 <= timeline.peak.time <= timeline.main[-1].time
+
+
+def test_marks_have_the_block_s_times_memory_and_level():
+    engine = TimelineEngine()
+    engine.start()
+    with mark("outer"):
+        time.sleep(0.02)
+        with mark("inner"):
+            block = bytearray(20 * MIB)
+            block[::4096] = b"x" * len(block[::4096])
+    engine.stop()
+    outer, inner = engine.timeline(SESSION).marks
+    assert (outer.label, outer.level, inner.label, inner.level) == ("outer", 0, "inner", 1)
+    assert outer.start <= inner.start <= inner.end <= outer.end
+    assert outer.duration >= 0.02
+    assert inner.rss_end - inner.rss_start == pytest.approx(20 * MIB, rel=0.2)
+    assert outer.kind == "region"
+
+
+def test_a_mark_outside_of_any_recording_does_nothing():
+    with mark("nobody listens"):
+        pass
+    assert not _running
+
+
+def test_a_mark_passes_the_block_s_exception_on():
+    engine = TimelineEngine()
+    engine.start()
+    with pytest.raises(ZeroDivisionError), mark("fails"):
+        1 / 0
+    engine.stop()
+    assert [found.label for found in engine.timeline(SESSION).marks] == ["fails"]
+
+
+CHILD = textwrap.dedent(
+    """
+    import time
+    block = bytearray(60 << 20)
+    block[::4096] = b"x" * len(block[::4096])
+    time.sleep(0.5)
+    """
+)
+
+
+def run_child():
+    subprocess.run([sys.executable, "-c", CHILD], check=True)
+
+
+def test_children_are_added_up():
+    timeline = recorded(run_child, children=True)
+    assert not timeline.children
+    assert timeline.peak.rss - timeline.main[0].rss >= 60 * MIB
+    assert timeline.exact_peak is None
+
+
+def test_each_child_has_its_own_curve_and_name():
+    timeline = recorded(run_child, per_child=True)
+    (samples,) = timeline.children.values()
+    assert max(sample.rss for sample in samples) >= 60 * MIB
+    assert timeline.peak.rss - timeline.main[0].rss < 30 * MIB
+    assert [process.pid for process in timeline.processes] == list(timeline.children)
+    assert "python" in timeline.processes[0].command
+
+
+def test_two_recordings_at_once_both_see_everything():
+    outer, inner = TimelineEngine(), TimelineEngine()
+    outer.start()
+    inner.start()
+    hold(50 * MIB, 0.05)
+    inner.stop()
+    outer.stop()
+    for engine in (inner, outer):
+        timeline = engine.timeline(SESSION)
+        assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(50 * MIB, rel=0.2)
+
+
+def test_times_count_from_the_clock_s_start():
+    ticks = iter([100.0, 103.5])
+    engine = TimelineEngine(clock=lambda: next(ticks))
+    engine.start()
+    engine.stop()
+    assert [sample.time for sample in engine.timeline(SESSION).main] == [0.0, 3.5]
+
+
+def test_a_helper_that_cannot_start_costs_the_samples_only(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    timeline = recorded(lambda: hold(10 * MIB, 0))
+    assert len(timeline.main) == 2
+    assert "did not start" in timeline.method.notes[0]
+
+
+def test_a_helper_that_is_killed_leaves_what_it_recorded_and_a_note():
+    engine = TimelineEngine(interval=0.002)
+    engine.start()
+    time.sleep(0.2)
+    os.kill(engine._helper.pid, signal.SIGKILL)
+    time.sleep(0.02)
+    engine.stop()
+    timeline = engine.timeline(SESSION)
+    assert len(timeline.main) > 10
+    assert any("ended before the run did" in note for note in timeline.method.notes)
+
+
+def test_a_record_that_was_cut_off_is_left_out():
+    whole = sampler.RECORD.pack(1.0, 5, sampler.MAIN)
+    assert _Records.of(whole + whole[:7], 0.0, 2.0, summed=False).main.points() == [(1.0, 5)]
+
+
+def test_sampling_can_be_bounded_in_time():
+    timeline = recorded(lambda: time.sleep(0.4), interval=0.005, seconds=0.1)
+    assert any("stopped after 100.0 ms" in note for note in timeline.method.notes)
+    assert sum(sample.time > 0.2 for sample in timeline.main) == 1
+
+
+def test_a_long_recording_is_thinned_and_keeps_its_peak(monkeypatch):
+    monkeypatch.setattr("jupyter_profkit.engines.timeline._MAX_SAMPLES", 20)
+    timeline = recorded(lambda: hold(40 * MIB, 0.2), interval=0.001)
+    assert len(timeline.main) <= 26
+    assert max(sample.rss for sample in timeline.main) - timeline.main[0].rss == pytest.approx(40 * MIB, rel=0.1)
+    assert any("thinned" in note for note in timeline.method.notes)
+
+
+# the helper's life
+
+
+def test_the_helper_is_gone_after_stop_and_leaves_no_zombie():
+    engine = TimelineEngine()
+    engine.start()
+    (pid,) = sampler_pids(os.getpid())
+    engine.stop()
+    assert not psutil.pid_exists(pid)
+    engine.stop()  # a second one changes nothing
+
+
+def test_the_helper_is_gone_after_an_exception():
+    with pytest.raises(ZeroDivisionError):
+        recorded(lambda: 1 / 0)
+    assert not sampler_pids(os.getpid())
+
+
+@pytest.mark.timeout(60)
+def test_a_frozen_helper_is_killed():
+    helper = Helper(os.getpid(), 0.01)
+    os.kill(helper.pid, signal.SIGSTOP)
+    output = helper.stop()
+    assert not psutil.pid_exists(helper.pid)
+    assert output.cpu is None
+
+
+def test_an_interrupt_of_the_process_group_does_not_reach_the_helper():
+    helper = Helper(os.getpid(), 0.01)
+    try:
+        assert os.getpgid(helper.pid) != os.getpgid(0)
+    finally:
+        helper.stop()
+
+
+WATCHED = textwrap.dedent(
+    """
+    import os, sys, time
+    from jupyter_profkit.engines.timeline import TimelineEngine
+    engine = TimelineEngine()
+    engine.start()
+    if "fork" in sys.argv and os.fork() == 0:
+        time.sleep(30)  # holds the helper's standard input open
+        os._exit(0)
+    print(engine._helper.pid, flush=True)
+    time.sleep(30)
+    """
+)
+
+
+@pytest.mark.parametrize("arguments", [[], ["fork"]], ids=["alone", "while a forked child lives"])
+def test_the_helper_ends_when_the_watched_process_is_killed(arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WATCHED, *arguments], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        helper = int(process.stdout.readline())
+        assert psutil.pid_exists(helper)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(5)
+        assert gone([helper])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait(5)
+
+
+def test_the_helper_ends_when_another_process_that_it_watches_ends():
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.2)"])
+    helper = Helper(process.pid, 0.01)
+    process.wait(5)
+    assert gone([helper.pid])
+    assert helper.stop().failure == ""
+
+
+def test_a_pid_that_is_gone_is_said_so():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(5)
+    engine = TimelineEngine(process.pid)
+    engine.start()
+    engine.stop()
+    timeline = engine.timeline(SESSION)
+    assert not timeline.main
+    assert "did not start" in timeline.method.notes[0]
+
+
+def test_the_helper_says_what_it_used():
+    output = Helper(os.getpid(), 0.001).stop()
+    assert output.cpu is not None

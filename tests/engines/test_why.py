@@ -1,0 +1,200 @@
+"""What keeps an object alive: the chains, the statements that end them, the bounds of the search."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import weakref
+from collections import OrderedDict, deque
+
+import pytest
+
+from jupyter_profkit.engines.reference_holders import Holders
+from jupyter_profkit.engines.why import find_holders
+
+
+class Big:
+    pass
+
+
+class Slotted:
+    __slots__ = ("child",)
+
+
+class Frozen:
+    def __delattr__(self, name):
+        raise AssertionError("the search calls nothing")
+
+
+def closure(value):
+    return lambda: value
+
+
+def generator(value):
+    yield value
+
+
+def started(value):
+    running = generator(value)
+    next(running)
+    del value
+    return running
+
+
+def holding(cls, **attributes):
+    made = cls()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def look(space, name="b"):
+    """The chains of an object; the list with it is not told."""
+    return find_holders([space[name]], Holders(None, space), name)
+
+
+WAYS = {
+    "dict": (lambda b: {"k": b}, "['k']", "del x['k']"),
+    "two keys": (lambda b: {"k": b, 3: b}, "['k']", "del x['k'], x[3]"),
+    "list": (lambda b: [0, b], "[1]", "x[1] = None"),
+    "deque": (lambda b: deque([0, b]), "[1]", "x[1] = None"),
+    "ordered": (lambda b: OrderedDict(k=b), "['k']", "del x['k']"),
+    "tuple": (lambda b: (0, b), "[1]", "del x"),
+    "tuple in a list": (lambda b: [(0, b)], "[0][1]", "x[0] = None"),
+    "deep": (lambda b: {"a": [holding(Big, child=b)]}, "['a'][0].child", "del x['a'][0].child"),
+    "set": (lambda b: {b}, "", "del x"),
+    "odd key": (lambda b: {(1, 2): b}, "[2 items]", "del x"),
+    "attribute": (lambda b: holding(Big, child=b), ".child", "del x.child"),
+    "slot": (lambda b: holding(Slotted, child=b), ".child", "del x.child"),
+    "own __delattr__": (lambda b: holding(Frozen, child=b), ".child", "del x"),
+    "class": (lambda b: type("Made", (), {"__module__": "__main__", "child": b}), ".child", "del x.child"),
+    "closure": (closure, "closure value", "del x"),
+    "generator": (started, "local value", "del x"),
+    "partial": (lambda b: functools.partial(print, b), ".args[0]", "del x"),
+    "bound method": (lambda b: functools.partial(b.__class__.__repr__, b).args, "[0]", "del x"),
+}
+
+
+@pytest.mark.parametrize("case", WAYS)
+def test_a_chain_is_told_and_its_statement_ends_it(case):
+    hold, path, statement = WAYS[case]
+    space = {"b": Big()}
+    space["x"] = hold(space["b"])
+    found = look(space)
+    assert [chain.name for chain in found.chains] == ["b", "x"]
+    assert ("".join(step.label for step in found.chains[1].steps), found.chains[1].free) == (path, statement)
+    assert found.n_unseen == 0
+    alive = weakref.ref(space["b"])
+    for chain in found.chains:
+        assert alive() is not None
+        exec(chain.free, space)
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.parametrize("maxsize", [2, None])
+def test_a_cache_is_cleared(maxsize):
+    space = {"b": Big(), "f": functools.lru_cache(maxsize)(lambda value: [value])}
+    space["f"](space["b"])
+    found = look(space)
+    assert [chain.free for chain in found.chains] == ["del b", "f.cache_clear()"]
+
+
+def test_every_name_of_a_tuple_must_go():
+    space = {"b": Big()}
+    space["x"] = space["y"] = (space["b"],)
+    assert [chain.free for chain in look(space).chains] == ["del b", "del x", "del y"]
+
+
+def test_one_cut_is_enough_for_a_list_with_two_names():
+    space = {"b": Big()}
+    space["x"] = space["y"] = [space["b"]]
+    assert [chain.free for chain in look(space).chains] == ["del b", "x[0] = None"]
+
+
+def test_ways_over_a_common_list_are_all_cut():
+    space = {"b": Big()}
+    space["x"] = [[space["b"]], {"k": space["b"]}]
+    assert sorted(chain.free for chain in look(space).chains) == ["del b", "del x[1]['k']", "x[0][0] = None"]
+
+
+def test_many_ways_from_one_name_are_one_chain():
+    space = {"b": Big()}
+    space["x"] = [[space["b"]] for _ in range(50)]
+    found = look(space)
+    assert [(chain.free, chain.n_ways) for chain in found.chains] == [("del b", 1), ("del x", 4)]
+
+
+def test_an_object_in_a_cycle_needs_the_collector():
+    space = {"b": Big()}
+    space["b"].me = [space["b"]]
+    found = look(space)
+    assert [chain.free for chain in found.chains] == ["del b"]
+    assert found.in_cycle
+    assert not look({"b": Big()}).in_cycle
+
+
+def test_what_is_held_by_nothing_but_its_cycle_has_no_name():
+    space = {"b": Big()}
+    space["b"].me = space["b"]
+    starts = [space.pop("b")]
+    found = find_holders(starts, Holders(None, space), "w()")
+    assert (found.chains, found.in_cycle, found.n_unseen) == ([], True, 0)
+
+
+def test_a_reference_from_c_code_is_counted():
+    numpy = pytest.importorskip("numpy")
+    space = {"b": Big()}
+    space["x"] = numpy.array([space["b"], None], dtype=object)
+    assert look(space).n_unseen == 1
+
+
+def test_the_search_keeps_nothing_alive_and_is_the_same_again():
+    space = {"b": Big()}
+    space["x"] = [closure(space["b"])]
+    first, second = look(space), look(space)
+    assert first.chains == second.chains
+    alive = weakref.ref(space["b"])
+    space.clear()
+    assert alive() is None
+
+
+def test_nothing_of_the_users_is_called():
+    class Hostile:
+        def _fail(self, *_):
+            raise AssertionError("called")
+
+        __repr__ = __hash__ = __eq__ = __getattribute__ = __bool__ = __len__ = __iter__ = _fail
+        __class__ = property(_fail)
+
+    space = {"b": Hostile()}
+    space["x"] = {1: space["b"], "o": holding(Big, child=space["b"])}
+    assert [chain.name for chain in look(space).chains] == ["b", "x", "x"]
+
+
+@pytest.mark.parametrize("names", [("a b",), ("<script>", "lambda")])
+def test_odd_names_of_variables_are_freed_too(names):
+    space = {"b": Big()}
+    for name in names:
+        space[name] = space["b"]
+    found = look(space)
+    assert len(found.chains) == 1 + len(names)
+    for chain in found.chains:
+        exec(chain.free, space)
+    assert not set(names) & set(space)
+
+
+@pytest.mark.timeout(60)
+def test_thousands_of_holders_are_one_chain():
+    space = {"b": Big(), "heap": [[n] for n in range(10_000)]}
+    space["owners"] = [[space["b"]] for _ in range(2_000)]
+    found = find_holders([space["b"]], Holders(None, space), "b", 60.0)
+    assert [chain.name for chain in found.chains] == ["b", "owners"]
+    assert found.notes == []
+
+
+def test_the_time_limit_ends_the_search_and_is_said():
+    ticks = iter(range(1000))
+    space = {"b": Big(), "x": []}
+    found = find_holders([space["b"]], Holders(None, space), "b", 2.0, clock=lambda: float(next(ticks)))
+    assert any("time limit" in note for note in found.notes)

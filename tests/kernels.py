@@ -1,0 +1,126 @@
+"""A real ipykernel, driven as a front end drives it.
+
+    with running_kernel() as kernel:
+        reply = kernel.run("1 + 1")
+        reply.status, reply.value, reply.reports
+
+Its sockets are files in a temporary folder; no port is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+ROOT = Path(__file__).parent.parent
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Reply:
+    """All that a cell sent."""
+
+    status: str = ""
+    content: dict[str, Any] = field(default_factory=dict)
+    stdout: str = ""
+    stderr: str = ""
+    displays: list[dict[str, Any]] = field(default_factory=list)
+    value: str | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def reports(self) -> list[str]:
+        """The text of each report of ours."""
+        texts = [bundle.get("text/plain", "") for bundle in self.displays]
+        return [text for text in texts if text.lstrip().startswith("%")]
+
+    @property
+    def traceback(self) -> str:
+        return "\n".join(_ANSI.sub("", "\n".join(error["traceback"])) for error in self.errors)
+
+
+class Kernel:
+    def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
+        self.manager = manager
+        self.client = client
+
+    def run(self, code: str, *, timeout: float = 60, interrupt_after: float | None = None, **content: Any) -> Reply:
+        """Execute `code` and collect what comes until the kernel is idle again."""
+        message_id = self.client.execute(code, **content)
+        if interrupt_after is not None:
+            time.sleep(interrupt_after)
+            self.manager.interrupt_kernel()
+        return self.collect(message_id, timeout)
+
+    def collect(self, message_id: str, timeout: float = 60) -> Reply:
+        reply = Reply()
+        while True:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+            self._add(reply, message)
+        while True:
+            message = self.client.get_shell_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") == message_id:
+                reply.content = message["content"]
+                reply.status = message["content"]["status"]
+                return reply
+
+    @staticmethod
+    def _add(reply: Reply, message: dict[str, Any]) -> None:
+        content = message["content"]
+        match message["msg_type"]:
+            case "stream" if content["name"] == "stdout":
+                reply.stdout += content["text"]
+            case "stream":
+                reply.stderr += content["text"]
+            case "display_data":
+                reply.displays.append(content["data"])
+            case "execute_result":
+                reply.value = content["data"]["text/plain"]
+            case "error":
+                reply.errors.append(content)
+
+    def value(self, expression: str) -> str | None:
+        """The repr of an expression in the kernel's namespace, without leaving a trace there."""
+        reply = self.run("", user_expressions={"x": expression}, silent=True)
+        answer = reply.content["user_expressions"]["x"]
+        return answer["data"]["text/plain"] if answer["status"] == "ok" else f"{answer['ename']}: {answer['evalue']}"
+
+
+@contextlib.contextmanager
+def running_kernel(cwd: Path | None = None, load: bool = True) -> Iterator[Kernel]:
+    """A kernel of this Python, with the extension loaded, ended when the block ends."""
+    folder = tempfile.TemporaryDirectory()
+    manager = KernelManager(transport="ipc", connection_file=f"{folder.name}/kernel.json")
+    command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager.kernel_spec.argv = command
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    manager.start_kernel(cwd=str(cwd or ROOT / "tests"), env={**os.environ, "PYTHONPATH": path, "PROFKIT_DEBUG": "1"})
+    client = manager.client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        kernel = Kernel(manager, client)
+        if load:
+            assert kernel.run("%load_ext jupyter_profkit").status == "ok"
+        yield kernel
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+        manager.context.destroy(linger=0)
+        folder.cleanup()

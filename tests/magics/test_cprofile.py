@@ -1,0 +1,267 @@
+"""``%%cprofile`` and ``%cprofile`` in a real kernel: what they measure, show, keep and refuse."""
+
+from __future__ import annotations
+
+import json
+import pstats
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("cprofile")]
+
+DEFINITIONS = """
+import json, threading, time
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+def foo():
+    total = sum(range(10_000))
+    time.sleep(0.02)
+    return total
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    with running_kernel(cwd=tmp_path_factory.mktemp("cprofile")) as kernel:
+        assert kernel.run(DEFINITIONS).status == "ok"
+        yield kernel
+
+
+def figures(kernel: Kernel, name: str = "p") -> dict[str, list]:
+    """Calls and seconds of each function of the result that is bound to `name`."""
+    expression = f"__import__('json').dumps([[f.function, f.ncalls, f.pcalls, f.tottime] for f in {name}.functions])"
+    text = kernel.value(expression)
+    assert text is not None
+    return {row[0]: row[1:] for row in json.loads(text[1:-1].replace("\\\\", "\\").replace("\\'", "'"))}
+
+
+def test_counts_of_a_cell_are_exact_and_nothing_of_the_kernel_is_counted(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile -v p\nfib(15)\nfor n in range(3):\n    json.dumps([n])\nprint('done')")
+    assert (reply.status, reply.stdout) == ("ok", "done\n")
+    found = figures(kernel)
+    assert found["fib"][:2] == [1973, 1]
+    assert found["dumps"][:2] == [3, 3]
+    assert not {"run_code", "run_ast_nodes", "writeout_cache", "_run_once", "execute_request", "begin"} & set(found)
+    assert all(ncalls > 0 for ncalls, *_ in found.values())
+
+
+def test_statements_have_the_cells_own_lines(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile -v p\n\nx = 1\ntime.sleep(0.03)\nfor n in range(2):\n    time.sleep(0.01)\n")
+    rows = re.findall(r"^ +(\d+) .* (\S.*)$", reply.reports[0].split("Functions by")[0], re.MULTILINE)
+    assert [int(lineno) for lineno, _ in rows] == [3, 4, 5]
+    assert kernel.value("[(s.lineno, s.calls) for s in p.statements.records]") == "[(3, 0), (4, 1), (5, 2)]"
+    assert kernel.value("[s.time > t for s, t in zip(p.statements.records, (0, .03, .02))]") == "[True, True, True]"
+    assert "in line 4: time.sleep(0.03)" in reply.reports[0]
+
+
+def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
+    kernel.run("class Slow:\n    def __repr__(self):\n        time.sleep(0.05)\n        return 'slow'")
+    reply = kernel.run("%%cprofile -v p\nslow = Slow()\nslow")
+    assert reply.value == "slow"
+    assert "in the display of the last value" in reply.reports[0]
+    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2, 3, 0]"
+    kernel.run("%%cprofile -v p\nNone")
+    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2]"
+    kernel.run("%%cprofile -v p\nslow;")
+    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2]"
+
+
+def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: Kernel) -> None:
+    cell = (
+        "%%cprofile -v p\nimport asyncio\nasync def work(n):\n    await asyncio.sleep(0.02)\n    return fib(n)\n"
+        "one = await work(5)\nall_of_them = await asyncio.gather(*(work(n) for n in (5, 5)))"
+    )
+    assert kernel.run(cell).status == "ok"
+    found = figures(kernel)
+    assert found["fib"][:2] == [3 * 15, 3]
+    assert not {"_run_once", "select", "dispatch_shell", "run_forever"} & set(found)
+    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2, 3, 6, 7]"
+
+
+def test_a_busy_thread_is_invisible(kernel: Kernel) -> None:
+    kernel.run(
+        "over = threading.Event()\n"
+        "def background():\n    while not over.is_set():\n        fib(5)\n"
+        "thread = threading.Thread(target=background)\nthread.start()"
+    )
+    kernel.run("%%cprofile -v p\ntime.sleep(0.1)\nvalue = fib(10)")
+    kernel.run("over.set()\nthread.join()\ndel thread, over")
+    found = figures(kernel)
+    assert found["fib"][:2] == [177, 1]
+    assert found["<built-in method time.sleep>"][0] == 1
+    assert not {"background", "is_set"} & set(found)
+
+
+def test_threads_that_the_cell_starts_are_told(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile\nts = [threading.Thread(target=fib, args=(5,)) for _ in range(2)]\n"
+                       "for t in ts: t.start()\nfor t in ts: t.join()\ndel t, ts")  # fmt: skip
+    assert "2 threads started here left out" in reply.reports[0]
+
+
+def test_a_failing_cell_has_a_partial_report_without_the_traceback_in_it(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile -v p\nfib(10)\n1 / 0\nfib(12)")
+    assert reply.status == "error"
+    assert "stopped by ZeroDivisionError" in reply.reports[0]
+    found = figures(kernel)
+    assert found["fib"][0] == 177
+    assert "structured_traceback" not in found
+
+
+def test_the_line_form_returns_the_profile(kernel: Kernel) -> None:
+    reply = kernel.run(
+        "p = %cprofile -r -q foo()\nprint(type(p).__name__, type(p.stats).__name__, len(p.to_dataframe()) > 2)"
+    )
+    assert (reply.stdout, reply.reports) == ("TimeProfile Stats True\n", [])
+    assert figures(kernel)["foo"][0] == 1
+
+
+def test_the_line_form_shows_a_table_by_own_time(kernel: Kernel) -> None:
+    report = kernel.run("%cprofile -s tottime foo()").reports[0]
+    table = report.split("Functions by own time, seconds\n")[1].splitlines()
+    assert table[0].split() == ["ncalls", "tottime", "percall", "cumtime", "percall", "filename:lineno(function)"]
+    assert table[2].endswith("{built-in method time.sleep}")
+
+
+def test_the_last_result_is_shown_again_in_another_order_without_running(kernel: Kernel) -> None:
+    kernel.run("n_runs = 0\ndef once():\n    global n_runs\n    n_runs += 1\n")
+    kernel.run("%cprofile -q once()")
+    report = kernel.run("%cprofile -s cumulative -l 1").reports[0]
+    assert "Functions by cumulative time" in report
+    assert "1 other function:" in report
+    assert kernel.value("n_runs") == "1"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("-s nonsense", "--sort: 'nonsense' is not one of calls, cumtime, cumulative"),
+        ("-l -1", "--limit"),
+        ("-l (", "is not a pattern"),
+        ("--nonsense", "unrecognized arguments: --nonsense"),
+        ("-v 'not a name'", "-v takes a variable's name"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_the_body_does_not_run(kernel: Kernel, options: str, message: str) -> None:
+    reply = kernel.run(f"%%cprofile {options}\nbody_ran = True")
+    assert reply.status == "error"
+    assert reply.reports == []
+    assert message in reply.content["evalue"]
+    assert "\n" not in reply.content["evalue"]
+    assert kernel.value("'body_ran' in globals()") == "False"
+
+
+def test_files_are_written_by_their_suffix(kernel: Kernel, tmp_path: Path) -> None:
+    names = [tmp_path / name for name in ("a b.prof", "run.json", "run.csv", "run.html", "run.txt")]
+    options = " ".join(f"-D '{name}'" for name in names)
+    reply = kernel.run(f"%cprofile -q -T '{tmp_path / 'report.txt'}' {options} foo()")
+    assert (reply.status, reply.stderr) == ("ok", "")
+    assert any(key[2] == "foo" for key in pstats.Stats(str(names[0])).stats)
+    assert "(foo)" in (tmp_path / "report.txt").read_text()
+    assert all(name.stat().st_size > 100 for name in names)
+
+
+def test_builtins_can_be_left_out(kernel: Kernel) -> None:
+    kernel.run("%cprofile -q --no-builtins -v p foo()")
+    found = figures(kernel)
+    assert set(found) == {"<module>", "foo"}
+    assert found["foo"][2] >= 0.02
+
+
+def test_a_cprofile_that_is_on_is_not_disturbed(kernel: Kernel) -> None:
+    kernel.run("import cProfile\nother = cProfile.Profile()\nother.enable()")
+    reply = kernel.run("%%cprofile -v p\nfib(10)")
+    kernel.run("other.disable()")
+    is_beside = kernel.value("__import__('sys').version_info >= (3, 12)") == "True"
+    (report,) = reply.reports
+    assert ("cProfile is profiling already" in report) is not is_beside
+    assert (
+        kernel.value("max(e.callcount for e in other.getstats() if getattr(e.code, 'co_name', '') == 'fib')") == "177"
+    )
+
+
+def test_the_extensions_own_profilers_stack(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile -v p\n%%memprofile -v m\nfib(5)\nblock = bytearray(1)")
+    assert reply.status == "ok"
+    assert len(reply.reports) == 2
+    assert figures(kernel)["fib"][0] == 15
+    assert kernel.value("[s.lineno for s in p.statements.records]") == "[3, 4]"
+
+
+def test_importing_a_large_library_makes_a_small_report(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile\nimport matplotlib.pyplot")
+    (bundle,) = reply.displays
+    assert sum(len(text.encode()) for text in bundle.values()) <= 200_000
+    assert "in line 2: import matplotlib.pyplot" in bundle["text/plain"]
+
+
+def test_an_empty_and_a_trivial_cell_are_no_trouble(kernel: Kernel) -> None:
+    assert kernel.run("%%cprofile\n").status == "ok"
+    assert kernel.run("%%cprofile\n# nothing").status == "ok"
+    assert kernel.run("%%cprofile\npass").status == "ok"
+
+
+def test_the_flame_graph_has_the_paths_that_happened_below_the_cells_statements(kernel: Kernel) -> None:
+    kernel.run("def apply(f): f()\ndef fast(): time.sleep(.01)\ndef slow(): time.sleep(.09)")
+    kernel.run("def a(): apply(fast)\ndef b(): apply(slow)")
+    reply = kernel.run("%%cprofile -v p\na()\nb()")
+    assert "Flame graph: call paths that were sampled" in reply.reports[0]
+    paths = json.loads(
+        kernel.value("__import__('json').dumps([[f.function for f in path] for path, _ in p.stacks.stacks()])")[1:-1]
+    )
+    assert ["b()", "b", "apply", "slow"] in paths
+    assert ["a()", "a", "apply", "fast"] in paths
+    assert not any({"a", "slow"} <= set(path) or {"b", "fast"} <= set(path) for path in paths)
+    share = "sum(w for path, w in p.stacks.stacks() if path[-1].function == 'slow') / p.stacks.total"
+    assert float(kernel.value(share)) == pytest.approx(0.9, abs=0.05)
+    assert (kernel.run("p.flame()").value or "").startswith("Flame graph  In [")
+
+
+def test_frames_of_the_shell_are_no_part_of_the_flame_graph(kernel: Kernel) -> None:
+    kernel.run("%%cprofile -v p\nfor _ in range(3):\n    fib(18)\ntime.sleep(0.02)")
+    files = kernel.value("sorted({f.label for path, f in p.stacks.walk() if path or f.is_user})")
+    assert re.fullmatch(r"\['In \[\d+\]'(, 'In \[\d+\]')*\]", files), files
+    kernel.run("%cprofile -v q fib(20)")
+    assert kernel.value("[root.function for root in q.stacks.roots if root.is_user]") == "['fib(20)']"
+
+
+def test_what_is_awaited_is_waiting_and_tasks_are_the_users(kernel: Kernel) -> None:
+    kernel.run("import asyncio\nasync def job(n):\n    await asyncio.sleep(0.05)\n    time.sleep(0.03)")
+    kernel.run("%%cprofile -v p\nawait asyncio.gather(job(1), job(2))")
+    totals = json.loads(kernel.value("__import__('json').dumps({r.function: r.total for r in p.stacks.roots})")[1:-1])
+    assert totals["job"] == pytest.approx(0.06, abs=0.03)
+    assert totals["(waiting, or work of the event loop and the shell)"] > 0.03
+
+
+def test_no_flame_takes_no_samples_and_hides_those_that_were_taken(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile --no-flame -v p\nfoo()")
+    assert "Flame graph" not in reply.reports[0]
+    assert kernel.value("p.stacks is None") == "True"
+    kernel.run("%%cprofile --interval 0.005 -v p\nfoo()")
+    assert kernel.value("p.stacks.interval") == "0.005"
+    assert "Flame graph" in kernel.run("%cprofile").reports[0]
+    assert "Flame graph" not in kernel.run("%cprofile --no-flame").reports[0]
+    assert "takes a number of seconds above 0" in kernel.run("%cprofile --interval 0 foo()").stderr
+
+
+def test_signals_and_timers_of_the_kernel_are_as_before(kernel: Kernel) -> None:
+    state = (
+        "(lambda s: [[str(s.getsignal(n)) for n in s.valid_signals()], s.getitimer(s.ITIMER_REAL)])"
+        "(__import__('signal')) + [__import__('sys').getswitchinterval()]"
+    )
+    before = kernel.value(state)
+    kernel.run("%%cprofile\nfib(15)")
+    kernel.run("%%cprofile\n1 / 0")
+    assert kernel.value(state) == before
+
+
+def test_stacks_are_written_by_their_suffix(kernel: Kernel) -> None:
+    reply = kernel.run("%cprofile -q -D run.speedscope.json -D run.collapsed.txt -D run.svg foo()")
+    assert reply.stdout.splitlines() == ["wrote run.speedscope.json", "wrote run.collapsed.txt", "wrote run.svg"]
+    assert kernel.value("json.load(open('run.speedscope.json'))['profiles'][0]['type']") == "'sampled'"

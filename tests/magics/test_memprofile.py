@@ -1,0 +1,186 @@
+"""``%memprofile`` as it is typed, in a real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+
+pytestmark = pytest.mark.kernel
+
+WORK = "def work(n):\n    block = bytearray(n)\n    return block\n"
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with running_kernel() as kernel:
+        kernel.run(WORK)
+        yield kernel
+
+
+def complete(kernel: Kernel, code: str) -> list[str]:
+    reply = kernel.client.complete(code, reply=True, timeout=20)
+    return reply["content"]["matches"]
+
+
+def test_the_line_form_measures_a_statement_and_returns_the_result_on_request(kernel: Kernel) -> None:
+    reply = kernel.run("result = %memprofile -r work(40_000_000)")
+    assert (reply.status, reply.value) == ("ok", None)
+    assert "block = bytearray(n)" in reply.reports[0]
+    assert 39_000_000 < int(kernel.value("result.peak")) < 42_000_000
+    assert kernel.run("%memprofile work(1000)").value is None
+
+
+def test_quotes_and_spaces_of_the_statement_are_kept(kernel: Kernel) -> None:
+    kernel.run('%memprofile -q said = \'a "b"  c\' + "it\'s"')
+    assert kernel.value('said == \'a "b"  c\' + "it\'s"') == "True"
+
+
+def test_a_variable_is_bound_and_has_its_dataframe(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile -v measured -q\nbig = work(20_000_000)\ndel big")
+    assert (reply.status, reply.reports) == ("ok", [])
+    assert (
+        kernel.value("list(measured.to_dataframe().columns)[:4]") == "['function', 'filename', 'lineno', 'occurrences']"
+    )
+    assert kernel.value("measured.session.title.startswith('In [')") == "True"
+    assert kernel.value("measured.timeline.peak.rss >= measured.rss_start") == "True"
+
+
+def test_the_last_result_is_shown_again_without_running(kernel: Kernel) -> None:
+    kernel.run("%%memprofile\nruns = globals().get('runs', 0) + 1\nwork(30_000_000)\nNone")
+    reply = kernel.run("%memprofile -s peak -l 1 -p 3")
+    lines = [line for line in reply.reports[0].splitlines() if "block = " in line or "runs = " in line]
+    assert len(lines) == 1
+    assert "block = " in lines[0]
+    assert "28.6" in lines[0]
+    assert kernel.value("runs") == "1"
+
+
+def test_results_are_written_in_the_format_of_the_suffix(kernel: Kernel, tmp_path: Path) -> None:
+    names = [tmp_path / f"a b.{suffix}" for suffix in ("json", "csv", "html", "txt")]
+    dumps = " ".join(f"-D '{name}'" for name in names)
+    reply = kernel.run(f"%%memprofile {dumps} -T '{tmp_path}/report.txt'\nx = 1")
+    assert reply.status == "ok"
+    assert reply.stdout.count("wrote ") == 5
+    assert all(name.stat().st_size > 50 for name in names)
+    assert "x = 1" in (tmp_path / "report.txt").read_text()
+    assert kernel.value(f"__import__('jupyter_profkit').load({str(names[0])!r}).kind") == "'line_memory'"
+
+
+def test_a_file_that_cannot_be_written_costs_only_the_file(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile -D /no/such/folder/x.json\nafter = 5\nafter")
+    assert (reply.status, reply.value, len(reply.reports)) == ("ok", "5", 1)
+    assert "/no/such/folder/x.json" in reply.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-f no_such_function", "there is no 'no_such_function' here"),
+        ("-f len", "-f len: not a Python function"),
+        ("-f work.nothing", "'work' has no 'nothing'"),
+        ("-s colour", "'colour' is not one of line, increment, peak, occurrences"),
+        ("-p many", "--precision takes a whole number"),
+        ("-v 2x", "-v takes a variable's name"),
+        ("--lmit 3", "unrecognized arguments: --lmit"),
+    ],
+)
+def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, line: str, message: str) -> None:
+    reply = kernel.run(f"%%memprofile {line}\nwas_run = 1")
+    assert (reply.status, reply.content["ename"], reply.reports) == ("error", "UsageError", [])
+    assert message in reply.stderr
+    assert len(reply.stderr.strip().splitlines()) == 1
+    assert kernel.value("'was_run' in globals()") == "False"
+
+
+def test_a_statement_that_awaits_is_sent_to_the_cell_form(kernel: Kernel) -> None:
+    reply = kernel.run("%memprofile await something()")
+    assert (reply.status, reply.content["ename"]) == ("error", "UsageError")
+    assert "cell form" in reply.stderr
+
+
+def test_an_error_of_the_statement_is_raised_unchanged_after_the_report(kernel: Kernel) -> None:
+    reply = kernel.run("%memprofile work('x' / 2)")
+    assert (reply.status, reply.content["ename"], len(reply.reports)) == ("error", "TypeError", 1)
+    assert "jupyter_profkit/engines" not in reply.traceback
+
+
+def test_help_shows_every_option(kernel: Kernel) -> None:
+    reply = kernel.run("%memprofile?")
+    text = reply.content["payload"][0]["data"]["text/plain"]
+    assert "--hide-unchanged" in text
+    assert "Memory by line" in text
+
+
+def test_tab_completes_options_and_choices(kernel: Kernel) -> None:
+    assert complete(kernel, "%%memprofile --pre") == ["--precision"]
+    assert complete(kernel, "%memprofile -s p") == ["peak"]
+    assert "--exclude" in complete(kernel, "%%memprofile -")
+
+
+def test_config_changes_a_default(kernel: Kernel) -> None:
+    assert "precision" in kernel.run("%config MemoryMagics").stdout
+    kernel.run("%config MemoryMagics.precision = 3")
+    reply = kernel.run("%%memprofile\nx = work(64_000_000)")
+    kernel.run("%config MemoryMagics.precision = 1")
+    (line,) = [line for line in reply.reports[0].splitlines() if "block = " in line]
+    assert line.split()[2].startswith("61.0")
+    assert len(line.split()[2]) == len("61.035")
+
+
+def test_a_function_of_another_cell_has_a_table_of_its_own(kernel: Kernel) -> None:
+    report = kernel.run("%%memprofile\ny = work(15_000_000)").reports[0]
+    assert "work() in In [" in report
+    assert report.count("Line Contents") == 2
+
+
+def test_a_function_that_is_defined_anew_is_shown_as_it_is_now(kernel: Kernel) -> None:
+    kernel.run("def anew():\n    return 'old'")
+    kernel.run("%%memprofile\nanew()")
+    kernel.run("def anew():\n    fresh = 'new'\n    return fresh")
+    report = kernel.run("%%memprofile\nanew()").reports[0]
+    assert "fresh = 'new'" in report
+    assert "'old'" not in report
+
+
+def test_the_report_of_a_library_import_is_small(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile\nimport matplotlib.pyplot as plt")
+    bundle = next(bundle for bundle in reply.displays if bundle["text/plain"].startswith("%%memprofile"))
+    assert sum(len(form) for form in bundle.values()) < 200_000
+    assert reply.reports[0].count("Line Contents") == 1
+
+
+def test_two_notebooks_commands_of_one_line_do_not_disturb_each_other(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile\n%cprofile -q z = sum(range(10))\nz")
+    assert (reply.status, reply.value) == ("ok", "45")
+
+
+def heap_runs(kernel: Kernel) -> bool:
+    """Whether this memray is trusted on this Python."""
+    return kernel.value("__import__('sys').version_info[:2] != (3, 12)") == "True"
+
+
+def test_the_heap_stands_beside_resident_memory_or_the_report_says_why_not(kernel: Kernel) -> None:
+    report = kernel.run("%%memprofile -v both\nkept = bytearray(30_000_000)").reports[0]
+    if not heap_runs(kernel):
+        assert "the heap columns are left out" in report
+        assert kernel.value("both.kept") == "None"
+        return
+    assert "At peak  Kept" in report
+    assert "kept heap 28.6 MiB" in report
+    assert 30_000_000 <= int(kernel.value("both.kept")) < 30_300_000
+
+
+def test_one_half_can_be_left_out_but_not_both(kernel: Kernel) -> None:
+    assert "Kept" not in kernel.run("%%memprofile --no-heap\nkept = bytearray(3_000_000)").reports[0]
+    reply = kernel.run("%%memprofile --no-lines\nkept = bytearray(30_000_000)")
+    if heap_runs(kernel):
+        assert "Occurrences" not in reply.reports[0]
+        assert "28.6" in next(line for line in reply.reports[0].splitlines() if "kept = " in line)
+    else:
+        assert "can crash Python 3.12" in reply.reports[0]
+    reply = kernel.run("%%memprofile --no-heap --no-lines\nwas_run = 1")
+    assert "leave nothing to measure" in reply.stderr

@@ -1,0 +1,217 @@
+"""``%mprof_plot``, ``%%mprof_plot`` and ``%mprof_run`` in a real kernel."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("mprof")]
+
+SCRIPT = """\
+@profile
+def foo():
+    block = bytearray(60 << 20)
+    return sum(range(10000))
+
+print("out", flush=True)
+print(foo())
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def kernel(folder: Path) -> Iterator[Kernel]:
+    (folder / "memory_test.py").write_text(SCRIPT)
+    (folder / "fails.py").write_text("import sys\nprint('before')\nsys.exit(3)\n")
+    (folder / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(30)\n")
+    (folder / "notes.txt").write_text("these are notes\n")
+    (folder / "empty.dat").write_text("")
+    with running_kernel(folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_helper_stays(kernel: Kernel) -> Iterator[None]:
+    yield
+    assert kernel.value("[c.name() for c in __import__('psutil').Process().children()]") == "[]"
+
+
+def peak_above_start(report: str) -> float:
+    return float(re.search(r"([\d.]+) MiB above the start", report)[1])
+
+
+def test_nothing_recorded_yet_is_one_clear_line(kernel: Kernel) -> None:
+    reply = kernel.run("%mprof_plot")
+    assert "no recording yet; run a cell with %%mprof_plot" in reply.stderr
+    assert not reply.displays
+
+
+def test_a_cell_is_recorded_with_its_true_peak_and_drawn(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot\nx = sum([1] * 20_000_000)\nx")
+    assert reply.value == "20000000"
+    (report,) = reply.reports
+    assert peak_above_start(report) == pytest.approx(152.6, rel=0.05)
+    assert "high-water mark" in report
+    (bundle,) = reply.displays
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert "data:image/png;base64," in bundle["text/html"]
+    assert sum(map(len, bundle.values())) < 200_000
+
+
+def test_the_last_run_is_shown_again_with_other_options(kernel: Kernel) -> None:
+    kernel.run("%%mprof_plot -q\ny = bytearray(30 << 20); del y")
+    reply = kernel.run("%mprof_plot -s -t 'a title' -n -f -w 0,10")
+    assert "slope" in reply.reports[0]
+    assert "a title" in reply.reports[0]
+
+
+def test_a_profiled_cell_is_the_last_run_too(kernel: Kernel) -> None:
+    kernel.run("%%memprofile\nz = sum([1] * 10_000_000)")
+    (report,) = kernel.run("%mprof_plot").reports
+    assert peak_above_start(report) == pytest.approx(76.3, rel=0.05)
+
+
+def test_options_bind_return_and_write(kernel: Kernel, folder: Path) -> None:
+    reply = kernel.run("%%mprof_plot -v run -q -T 0.001 -o run.dat -o run.png -o run.svg -o run.json -o run.csv\npass")
+    assert not reply.displays
+    assert reply.stdout.count("wrote run.") == 5
+    assert kernel.value("type(run).__name__, run.interval") == "('MemoryTimeline', 0.001)"
+    assert (folder / "run.dat").read_text().startswith("CMDLINE ")
+    assert (folder / "run.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / "run.svg").read_text()
+    kernel.run("again = %mprof_plot -r -q run.dat")
+    assert kernel.value("abs(again.peak.rss - run.peak.rss) < 10") == "True"
+    kernel.run("same = %mprof_plot -r -q run.json")
+    assert kernel.value("same == run") == "True"
+
+
+def test_a_script_runs_streams_is_recorded_and_marked(kernel: Kernel, folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    reply = kernel.run("run = %mprof_run -r memory_test.py a b")
+    assert reply.status == "ok"
+    assert reply.stdout == "out\n49995000\n"
+    (report,) = reply.reports
+    assert peak_above_start(report) >= 60
+    assert "__main__.foo" in report
+    assert kernel.value("run.command") == "'memory_test.py a b'"
+    assert sorted(folder.iterdir()) == before
+    assert "__main__.foo" in kernel.run("%mprof_plot").reports[0]
+
+
+def test_variables_of_the_notebook_can_be_arguments(kernel: Kernel) -> None:
+    kernel.run("n = 3")
+    assert "memory_test.py 3'" in kernel.run("run = %mprof_run -r -q memory_test.py {n}\nrun.command").value
+
+
+def test_a_failing_script_is_reported_with_its_exit_code(kernel: Kernel) -> None:
+    reply = kernel.run("%mprof_run fails.py")
+    assert reply.status == "ok"
+    assert reply.stdout == "before\n"
+    assert "fails.py ended with exit code 3" in reply.reports[0]
+
+
+def test_an_interrupt_ends_the_script_and_the_report_is_shown(kernel: Kernel) -> None:
+    reply = kernel.run("%mprof_run slow.py", interrupt_after=1.5)
+    assert reply.status == "error"
+    assert reply.errors[0]["ename"] == "KeyboardInterrupt"
+    assert "stopped by KeyboardInterrupt" in reply.reports[0]
+    assert "ready" in reply.stdout
+
+
+def test_an_error_in_the_cell_leaves_a_partial_report(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot\nkept = 1\n1/0")
+    assert reply.errors[0]["ename"] == "ZeroDivisionError"
+    assert "stopped by ZeroDivisionError" in reply.reports[0]
+    assert "jupyter_profkit" not in reply.traceback
+    assert kernel.value("kept") == "1"
+
+
+def test_a_cell_can_be_interrupted(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot\nimport time; time.sleep(30)", interrupt_after=1.0)
+    assert reply.errors[0]["ename"] == "KeyboardInterrupt"
+    assert "stopped by KeyboardInterrupt" in reply.reports[0]
+
+
+def test_await_and_shell_commands_work_in_the_cell(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot\nimport asyncio\nawait asyncio.sleep(0.01)\n!echo shell\n'last'")
+    assert reply.status == "ok"
+    assert "shell" in reply.stdout
+    assert reply.value == "'last'"
+    assert len(reply.reports) == 1
+
+
+def test_it_can_stand_over_memprofile(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot\n%%memprofile\nx = bytearray(10 << 20)")
+    assert len(reply.reports) == 2
+
+
+def test_several_recordings_are_laid_over_each_other(kernel: Kernel) -> None:
+    kernel.run("%%mprof_plot -q -v one -o one.dat\nx = bytearray(20 << 20); del x")
+    kernel.run("with __import__('jupyter_profkit').mprof() as two: pass")
+    reply = kernel.run("%mprof_plot one.dat one two -o both.png")
+    assert "%mprof_plot  3 recordings" in reply.reports[0]
+    assert "wrote both.png" in reply.stdout
+    reply = kernel.run("""%mprof_plot one -t "it's mine" two -q -v pair""")
+    assert kernel.value("pair == [one, two.result]") == "True"
+
+
+def test_children_have_curves_of_their_own(kernel: Kernel) -> None:
+    kernel.run("import subprocess, sys")
+    code = "import time; x = bytearray(40 << 20); x[::4096] = b'x' * len(x[::4096]); time.sleep(0.4)"
+    reply = kernel.run(f"%%mprof_plot -M\nsubprocess.run([sys.executable, '-c', {code!r}])")
+    assert "Child processes" in reply.reports[0]
+    reply = kernel.run(f"%%mprof_plot -c\nsubprocess.run([sys.executable, '-c', {code!r}])")
+    assert peak_above_start(reply.reports[0]) >= 40
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%mprof_plot nope.dat", "'nope.dat' is neither a file nor a variable"),
+        ("%mprof_plot notes.txt", "notes.txt: this is no recording"),
+        ("%mprof_plot empty.dat", "empty"),
+        ("%mprof_plot sys", "sys is no recording of memory over time, it is a module"),
+        ("%mprof_plot .", "."),
+        ("%mprof_plot 'open", "No closing quotation"),
+        ("%mprof_plot -w 2", "--window takes two numbers"),
+        ("%mprof_plot -T 0", "--interval takes a number of seconds above 0"),
+        ("%mprof_plot --bogus", "--bogus"),
+        ("%mprof_run", "takes a script"),
+        ("%mprof_run nope.py", "there is no script or program 'nope.py'"),
+        ("%%mprof_plot --bogus\nraise SystemError", "--bogus"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(kernel: Kernel, line: str, words: str) -> None:
+    kernel.run("import sys")
+    reply = kernel.run(line)
+    assert not reply.displays
+    assert not reply.traceback
+    assert words in reply.stderr
+    assert reply.stderr.startswith("UsageError: ")
+    assert reply.stderr.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_costs_the_file_only(kernel: Kernel) -> None:
+    reply = kernel.run("%%mprof_plot -o /nonexistent/x.dat -o x.xyz\nx = 1")
+    assert len(reply.reports) == 1
+    assert "/nonexistent/x.dat" in reply.stderr
+    assert "x.xyz: the suffix must be one of" in reply.stderr
+
+
+@pytest.mark.parametrize("magic", ["mprof_plot", "mprof_run"])
+def test_help_and_completion(kernel: Kernel, magic: str) -> None:
+    reply = kernel.run(f"%{magic}?")
+    text = reply.content["payload"][0]["data"]["text/plain"]
+    assert "--interval" in text
+    completed = kernel.client.complete(f"%{magic} --sl", reply=True, timeout=30)
+    assert completed["content"]["matches"] == ["--slope"]

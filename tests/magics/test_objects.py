@@ -1,0 +1,161 @@
+"""`%objwhy` in a real kernel: after its advice, nothing holds the object any more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objects")]
+
+SETUP = """
+import functools, gc, sys, threading, weakref
+class Big: pass
+def make():
+    global alive
+    made = Big()
+    alive = weakref.ref(made)
+    return made
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with running_kernel() as running:
+        assert running.run(SETUP).status == "ok"
+        yield running
+
+
+def words(kernel: Kernel, line: str) -> str:
+    reply = kernel.run(line)
+    assert reply.status == "ok", reply.traceback
+    (report,) = reply.reports
+    return report
+
+
+HOLDERS = {
+    "a variable": (["b = make()"], ["variable b"]),
+    "two variables": (["b = c = make()"], ["variable b", "variable c"]),
+    "a displayed value": (["b = make()", "b"], ["variable b", "IPython Out["]),
+    "a displayed value whose name is gone": (["b = make()", "b", "del b"], ["IPython Out["]),
+    "a value displayed long ago": (["make()", "1", "2", "3", "4"], ["IPython Out["]),
+    "the same after %reset out": (["make()", "%reset -f out"], ["IPython"]),
+    "hidden names only": (
+        [
+            "make()",
+            "1",
+            "2",
+            "3",
+            "n = max(k for k, v in Out.items() if v is alive()); del Out[n]; del globals()[f'_{n}']",
+        ],
+        ["IPython hidden _"],
+    ),
+    "the last error": (["def fails():\n    kept = make()\n    1 / 0", "fails()"], ["last error the last error"]),
+    "an error that a variable keeps": (
+        [
+            "def fails():\n    kept = make()\n    1 / 0",
+            "try:\n    fails()\nexcept ZeroDivisionError as e:\n    error = e",
+        ],
+        ["variable error"],
+    ),
+    "an item": (["d = {'k': [make()]}"], ["variable d"]),
+    "an item of a displayed value": (["[make()]", "0"], ["IPython Out["]),
+    "an attribute": (["o = Big(); o.child = make()"], ["variable o"]),
+    "a class": (["class C: registry = [make()]"], ["variable C"]),
+    "a closure": (["def keep(v):\n    return lambda: v\nf = keep(make())"], ["variable f"]),
+    "a cache": (["@functools.lru_cache\ndef cached(n):\n    return make()\ncached(1);"], ["variable cached"]),
+    "a module": (["import colorsys; colorsys.kept = make()"], ["module colorsys .kept"]),
+    "a figure": (
+        [
+            "import matplotlib.pyplot as plt; plt.switch_backend('agg'); figure = plt.figure()",
+            "alive = weakref.ref(figure); del figure",
+        ],
+        ["matplotlib figure 1"],
+    ),
+    "a generator": (["def gen():\n    kept = make()\n    yield 1\ng = gen(); next(g);"], ["variable g"]),
+    "a cycle with a name": (["p = make(); p.child = Big(); p.child.parent = p"], ["variable p"]),
+}
+
+
+@pytest.mark.parametrize("case", HOLDERS)
+def test_after_the_advice_a_weak_reference_is_dead(kernel, case):
+    cells, expected = HOLDERS[case]
+    for cell in cells:
+        kernel.run(cell)
+    assert kernel.run("%objwhy -q -v why alive()").status == "ok"
+    told = eval(kernel.value("[(c.kind + ' ' + c.name, c.free) for c in why.chains]"))
+    assert [name.startswith(start) for (name, _), start in zip(told, expected, strict=True)] == [True] * len(expected)
+    assert kernel.value("alive() is None") == "False"
+    for _, statement in told:
+        assert kernel.run(statement).status == "ok"
+    kernel.run("gc.collect();")
+    assert kernel.value("alive() is None") == "True"
+
+
+def test_one_statement_is_enough_for_a_shown_variable(kernel):
+    kernel.run("shown = make()")
+    kernel.run("shown")
+    text = words(kernel, "%objwhy shown")
+    (statement,) = re.findall(r"(%xdel \w+)  # takes the variable shown away too", text)
+    assert kernel.run(statement).status == "ok"
+    assert kernel.value("alive() is None") == "True"
+
+
+def test_a_widget_is_closed(kernel):
+    kernel.run("import ipywidgets; slider = ipywidgets.IntSlider(); alive = weakref.ref(slider)")
+    assert "slider.close()" in words(kernel, "%objwhy slider")
+    kernel.run("slider.close()")
+    kernel.run("del slider")
+    kernel.run("gc.collect();")
+    assert kernel.value("alive() is None") == "True"
+
+
+def test_a_thread_is_named(kernel):
+    kernel.run("go_on = threading.Event()\ndef work(v):\n    go_on.wait()\nv = make()")
+    kernel.run("t = threading.Thread(target=work, args=(v,), name='worker')\nt.start()")
+    text = words(kernel, "%objwhy v")
+    kernel.run("go_on.set(); t.join()")
+    assert "thread worker" in text
+    assert "it goes when that function returns" in text
+
+
+def test_an_object_in_nothing_but_a_cycle_is_said_to_be_garbage(kernel):
+    kernel.run("gc.disable(); m = make(); m.me = m; del m")
+    text = words(kernel, "%objwhy alive()")
+    kernel.run("gc.enable()")
+    assert "held by nothing but a reference cycle of its own" in text
+
+
+def test_the_report_is_words_and_a_table(kernel):
+    kernel.run("b = make(); d = {'k': [b]}")
+    (bundle,) = kernel.run("%objwhy b").displays
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert "b (Big) is kept alive by variable b and variable d." in bundle["text/plain"]
+    assert "d[&#x27;k&#x27;][0] = None" in bundle["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%objwhy", "give the object to explain"),
+        ("%objwhy nope", "name 'nope' is not defined"),
+        ("%objwhy None", "which Python keeps"),
+        ("%objwhy --nope x", "--nope"),
+        ("%objwhy -t 0 x", "seconds above 0"),
+    ],
+)
+def test_bad_input_is_one_line(kernel, line, message):
+    reply = kernel.run(line)
+    assert (reply.status, reply.content["ename"]) == ("error", "UsageError")
+    assert message in reply.content["evalue"]
+    assert "\n" not in reply.content["evalue"]
+
+
+def test_the_result_is_returned_and_written(kernel, tmp_path):
+    kernel.run("b = make()")
+    kernel.run(f"r = %objwhy -r -q -D {tmp_path / 'why.json'} -D {tmp_path / 'why.csv'} b")
+    assert kernel.value(f"__import__('jupyter_profkit').load({str(tmp_path / 'why.json')!r}) == r") == "True"
+    assert (tmp_path / "why.csv").read_text().splitlines()[1].startswith("variable,b,")

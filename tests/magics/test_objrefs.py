@@ -1,0 +1,183 @@
+"""The objects family in a real kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+
+pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objrefs")]
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with running_kernel() as running:
+        running.run("x = []\ny = [x, [x], dict(x=x)]")
+        yield running
+
+
+def words(kernel: Kernel, line: str) -> str:
+    reply = kernel.run(line)
+    assert reply.status == "ok", reply.traceback
+    (report,) = reply.reports
+    return report
+
+
+def test_what_an_object_refers_to_is_drawn(kernel):
+    reply = kernel.run("%objrefs y")
+    (bundle,) = reply.displays
+    assert set(bundle) == {"text/plain", "text/html", "image/png"}
+    assert "y refers to a list (x · 0 items), a list (1 item) and a dict (1 item)." in bundle["text/plain"]
+    assert "data:image/svg+xml" in bundle["text/html"]
+    assert "<svg" not in bundle["text/html"]
+    assert reply.value is None
+
+
+def test_what_refers_to_an_object_is_drawn_without_ipythons_own(kernel):
+    text = words(kernel, "%objrefs -b -d 5 x")
+    assert "├─ variable x" in text
+    assert "['x'] of dict 1 item" in text
+    assert not re.search(r"Shell|Completer|frame|module|Not followed", text)
+
+
+def test_an_expression_may_have_spaces_and_there_may_be_several(kernel):
+    assert "[x, y] refers to" in words(kernel, "%objrefs [x, y]")
+    assert "y refers to" in words(kernel, "%objrefs x y")
+
+
+def test_objects_are_filtered_ignored_and_highlighted(kernel):
+    assert "dict" not in words(kernel, "%objrefs --filter list y")
+    assert "dict" not in words(kernel, "%objrefs --extra-ignore y[2] y")
+    assert "dict 1 item *" in words(kernel, '%objrefs --highlight "len(obj) == 1" y')
+    assert re.search(r"x · 0 items · 56 B · \d+ refs", words(kernel, "%objrefs --sizes --refcounts y"))
+
+
+def test_what_a_cell_showed_is_held_by_its_output(kernel):
+    kernel.run("shown = {'a': 1, 'b': []}")
+    number = kernel.run("shown").value and kernel.value("max(Out)")
+    text = words(kernel, "%objrefs -b shown")
+    assert re.search(
+        rf"IPython Out\[{number}\], _, _{number}, display hook, hidden names, last result|IPython Out\[{number}\], _",
+        text,
+    )
+    assert "variable shown" in text
+
+
+def test_what_an_exception_holds_is_told(kernel):
+    kernel.run("class Big: pass\nb = Big()\ndef fails():\n    local = b\n    1/0")
+    assert kernel.run("fails()").status == "error"
+    text = words(kernel, "%objrefs -b b")
+    assert "local local of frame fails(), line 5" in text
+    assert "the last error" in text
+    kernel.run("pass")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("%objrefs nope", "nope: NameError: name 'nope' is not defined"),
+        ("%objrefs", "give the objects to draw"),
+        ("%objrefs --wrong x", "--wrong"),
+        ("%objrefs -d three x", "--max-depth takes a whole number"),
+        ("%objrefs --filter 3 x", "a filter is"),
+        ("%objgrowth 5", "takes options only"),
+        ("%objtypes -l many", "--limit takes a whole number"),
+        ("%%objgrowth --wrong\nnever_run = 1", "--wrong"),
+    ],
+)
+def test_bad_input_is_one_line(kernel, line, message):
+    reply = kernel.run(line)
+    assert reply.status == "error"
+    assert reply.content["ename"] == "UsageError"
+    assert message in reply.content["evalue"]
+    assert "\n" not in reply.content["evalue"]
+    assert not reply.reports
+    assert "NameError" in kernel.value("never_run")
+
+
+def test_a_drawing_keeps_nothing_alive(kernel):
+    kernel.run("import weakref, gc\nclass Mortal: pass\nm = Mortal(); alive = weakref.ref(m)")
+    kernel.run("%objrefs m")
+    kernel.run("%objrefs -b -v graph --refcounts m")
+    kernel.run("del m")
+    assert kernel.run("print(alive() is None)").stdout == "True\n"
+    assert kernel.value("graph.nodes[0].refcount") == "1"
+
+
+def test_the_result_is_returned_bound_and_written(kernel, tmp_path):
+    files = {suffix: tmp_path / f"graph.{suffix}" for suffix in ("svg", "png", "dot", "json")}
+    dumps = " ".join(f"-D {path}" for path in files.values())
+    reply = kernel.run(f"g = %objrefs -r -q {dumps} y")
+    assert reply.status == "ok"
+    assert not reply.displays
+    assert kernel.value("len(g.nodes)") == "4"
+    assert files["svg"].read_text().startswith("<svg")
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    assert files["dot"].read_text().startswith("digraph")
+    assert kernel.run("import jupyter_profkit; print(jupyter_profkit.last('references') == g)").stdout == "True\n"
+
+
+def test_growth_is_since_the_last_call(kernel):
+    kernel.run("class Grown: pass")
+    kernel.run("%objgrowth -q")
+    kernel.run("kept = [Grown() for _ in range(777)]")
+    text = words(kernel, "%objgrowth -l 4")
+    assert re.search(r"Grown +777 +\+777", text)
+
+
+def test_the_growth_that_a_cell_causes_is_told_and_its_value_shown(kernel):
+    reply = kernel.run("%%objgrowth\nlists = [[i] for i in range(1000)]\nlen(lists)")
+    assert reply.value == "1000"
+    (report,) = reply.reports
+    assert report.startswith("%%objgrowth  In [")
+    (growth,) = re.findall(r"^list +[\d,]+ +\+([\d,]+)", report, re.MULTILINE)
+    assert abs(int(growth.replace(",", "")) - 1001) <= 3
+
+
+def test_a_cell_that_grows_nothing_has_little_to_tell(kernel):
+    (report,) = kernel.run("%%objgrowth\npass").reports
+    assert len(re.findall(r"\+\d+$", report, re.MULTILINE)) <= 2
+
+
+def test_a_cell_that_fails_has_a_report_and_its_error(kernel):
+    reply = kernel.run("%%objgrowth\npartly = [[] for _ in range(50)]\n1/0")
+    assert reply.status == "error"
+    assert "stopped by ZeroDivisionError" in reply.reports[0]
+    assert kernel.value("len(partly)") == "50"
+
+
+def test_the_most_common_types_are_a_table(kernel):
+    text = words(kernel, "%objtypes -l 3")
+    assert len(re.findall(r"^\S+ +[\d,]+$", text, re.MULTILINE)) == 3
+    kernel.run("class Common: pass")
+    kernel.run("common = [Common() for _ in range(777)]")
+    assert re.search(r"^Common +777$", words(kernel, "%objtypes --filter Common"), re.MULTILINE)
+
+
+def test_the_collector_is_left_as_it_was(kernel):
+    kernel.run("import gc; state = lambda: (gc.isenabled(), gc.get_debug(), gc.get_freeze_count(), len(gc.garbage))")
+    before = kernel.value("state()")
+    for line in ("%objrefs -b x", "%objgrowth", "%objtypes", "%%objgrowth\n1/0"):
+        kernel.run(line)
+    assert kernel.value("state()") == before
+
+
+def test_help_lists_the_options(kernel):
+    help_text = kernel.value("get_ipython().magics_manager.magics['line']['objrefs'].__doc__")
+    for flag in ("--back", "--max-depth", "--too-many", "--filter", "--highlight", "--refcounts", "--sizes"):
+        assert flag in help_text
+
+
+def test_graphs_are_drawn_with_an_empty_path():
+    with running_kernel() as kernel:
+        kernel.run("import os; os.environ['PATH'] = ''")
+        (bundle,) = kernel.run("%objrefs [[1], {2: 3}]").displays
+        assert "laid out by graphviz-pure" in bundle["text/html"]
+        kernel.run("import jupyter_profkit.layout.dot as dot, jupyter_profkit.layout.ladder as ladder")
+        kernel.run("ladder.find_engines = lambda: ()")
+        (bundle,) = kernel.run("%objrefs [[1], {2: 4}]").displays
+        assert "laid out by the built-in layout" in bundle["text/html"]
+        assert "image/png" in bundle

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.options import Kind, Option, OptionSet
+from jupyter_profkit.options.cprofile import CPROFILE
+from jupyter_profkit.options.memprofile import MEMPROFILE
+from jupyter_profkit.options.mprof import MPROF_PLOT, MPROF_RUN
+from jupyter_profkit.options.objrefs import OBJGROWTH, OBJREFS, OBJTYPES
+
+OPTIONS = OptionSet(
+    "probe",
+    "A magic for tests.",
+    (
+        Option("sort", ("-s", "--sort"), Kind.TEXT, "line", "order", "KEY", choices=("line", "peak")),
+        Option("limit", ("-l", "--limit"), Kind.COUNT, None, "rows", "N"),
+        Option("functions", ("-f", "--function"), Kind.TEXT, (), "names", "NAME", repeat=True),
+        Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "no report"),
+        Option("interval", ("--interval",), Kind.SECONDS, 0.005, "seconds"),
+        Option("size", ("--size",), Kind.SIZE, None, "bytes"),
+    ),
+    rest="[statement]",
+)
+ALL = (MEMPROFILE, CPROFILE, MPROF_PLOT, MPROF_RUN, OBJREFS, OBJGROWTH, OBJTYPES)
+
+
+def test_options_are_read_from_a_magics_line() -> None:
+    values = OPTIONS.from_line("-s peak --limit=5 -f a -f 'b c' -q --size 2MiB")
+    assert dict(values) == {
+        "sort": "peak", "limit": 5, "functions": ("a", "b c"), "quiet": True, "interval": 0.005, "size": 2 * 1024**2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "statement", ["f(x)", "f('a \"b\"  c')", "x = [1,  2]", "-x", "f('it''s')", "print(\"a\" 'b')", "a -s b"]
+)
+def test_a_statement_is_kept_as_it_was_typed(statement: str) -> None:
+    prefix = "-q -- " if statement.startswith("-") else "-q "
+    assert OPTIONS.from_line(prefix + statement).rest == statement
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
+def test_any_text_after_two_dashes_is_kept(text: str) -> None:
+    assert OPTIONS.from_line(f"-q -- {text}").rest == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--no-such", "unrecognized arguments: --no-such"),
+        ("-s size", "'size' is not one of line, peak"),
+        ("-l many", "--limit takes a whole number, 0 or more, not 'many'"),
+        ("-l -3", "--limit takes a whole number, 0 or more, not '-3'"),
+        ("--interval 0", "--interval takes a number of seconds above 0"),
+        ("--interval nan", "--interval takes a number of seconds above 0"),
+        ("--size big", "'big' is not a size"),
+        ("-s", "expected one argument"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(line: str, message: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        OPTIONS.from_line(line)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_keywords_may_be_names_or_letters() -> None:
+    assert dict(OPTIONS.from_keywords({"l": 3, "sort": "peak"})) == dict(OPTIONS.from_line("-l 3 -s peak"))
+
+
+def test_a_keyword_that_is_no_option_lists_those_that_are() -> None:
+    with pytest.raises(OptionError, match="it has sort, limit, functions, quiet, interval, size"):
+        OPTIONS.from_keywords({"lmit": 3})
+
+
+@pytest.mark.parametrize("value", [True, -1, 2.5, "x", None])
+def test_a_keyword_of_the_wrong_kind_is_refused(value: object) -> None:
+    if value is None:
+        assert OPTIONS.from_keywords({"limit": None}).limit is None
+        return
+    with pytest.raises(OptionError, match="--limit takes a whole number"):
+        OPTIONS.from_keywords({"limit": value})
+
+
+def test_what_is_not_given_comes_from_the_configured_defaults() -> None:
+    values = OPTIONS.from_line("-l 2", {"limit": 9, "sort": "peak"})
+    assert (values.limit, values.sort, values.quiet) == (2, "peak", False)
+
+
+def test_a_shells_arguments_are_read_up_to_the_script() -> None:
+    values, rest = OPTIONS.from_arguments(["-q", "-l", "4", "script.py", "-s", "its own"])
+    assert (values.quiet, values.limit, rest) == (True, 4, ["script.py", "-s", "its own"])
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_the_help_names_every_option(options: OptionSet) -> None:
+    text = options.help()
+    assert all(flag in text for flag in options.flags())
+    assert f"%{options.name} [options]" in text
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_no_flag_is_declared_twice(options: OptionSet) -> None:
+    assert len(options.flags()) == len(set(options.flags()))
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_known_letters_keep_their_meaning(options: OptionSet) -> None:
+    known = {"-v": "variable", "-r": "return_result", "-q": "quiet", "-T": {"text_file", "interval"}, "-p": "precision"}
+    for option in options.options:
+        for flag in option.flags:
+            meaning = known.get(flag, option.name)
+            assert option.name in meaning if isinstance(meaning, set) else option.name == meaning

@@ -1,0 +1,208 @@
+"""The measurements as context managers and decorators, as a script uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import pstats
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import jupyter_profkit
+from jupyter_profkit import cprofile, last, memprofile, mprof, objrefs, profile
+from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
+from tests.builders import MB
+
+SLACK = 600_000
+
+
+def about(n_megabytes: float) -> object:
+    return pytest.approx(n_megabytes * MB, abs=SLACK)
+
+
+def make(n: int) -> bytearray:
+    block = bytearray(n)
+    return block
+
+
+def test_every_public_name_is_there() -> None:
+    for name in jupyter_profkit.__all__:
+        assert getattr(jupyter_profkit, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        jupyter_profkit.nothing
+
+
+def test_a_block_has_its_peak_and_increment_and_the_lines_of_what_it_calls() -> None:
+    with memprofile(precision=2) as p:
+        kept = make(20_000_000)
+        gone = len(make(30_000_000))
+    assert p.increment == about(20)
+    assert p.peak == about(50)
+    table = p.to_dataframe().set_index("source")
+    assert table.loc["        kept = make(20_000_000)", "increment"] == about(20)
+    assert table.loc["    block = bytearray(n)", "increment"] == about(50)
+    assert p.timeline.samples
+    assert last() is p.result
+    del kept, gone
+
+
+def test_a_block_that_raises_has_a_partial_result_and_the_error_goes_on() -> None:
+    with pytest.raises(ZeroDivisionError), memprofile() as p:
+        1 / 0
+    assert p.session.outcome == "ZeroDivisionError"
+
+
+def test_a_result_before_the_end_of_its_block_says_what_is_missing() -> None:
+    with cprofile() as p, pytest.raises(TargetError, match="when the with block has ended"):
+        p.stats
+
+
+def test_time_of_a_block() -> None:
+    with cprofile(s="cumtime") as p:
+        sorted(range(1000), key=lambda x: -x)
+    assert isinstance(p.stats, pstats.Stats)
+    calls = {row.function: row.ncalls for row in p.to_dataframe().itertuples()}
+    assert next(count for name, count in calls.items() if "lambda" in name) == 1000
+
+
+def test_memory_over_time_of_a_block(tmp_path: Path) -> None:
+    with mprof(interval=0.001) as p:
+        sum([1] * 10_000_000)
+    assert p.peak.rss - p.main[0].rss == pytest.approx(80 * MB, rel=0.1)
+    assert {"time", "rss", "pid"} <= set(p.to_dataframe().columns)
+    path = p.save(tmp_path / "run.dat")
+    assert jupyter_profkit.load(path).peak.rss == pytest.approx(p.peak.rss, abs=1)
+
+
+def test_references_of_an_object() -> None:
+    x: list[object] = []
+    y = [x, [x], {"x": x}]
+    graph = objrefs(x, back=True, max_depth=3)
+    assert len(graph.nodes) >= 4
+    assert graph.to_dot().startswith("digraph")
+    assert graph.to_svg().lstrip().startswith("<")
+    assert graph.to_png().startswith(b"\x89PNG")
+    del y
+
+
+@pytest.mark.parametrize("profiler", [memprofile, cprofile, mprof])
+def test_an_unknown_keyword_is_refused(profiler: type) -> None:
+    with pytest.raises(OptionError, match="has no option 'lmit'"):
+        profiler(lmit=3)
+
+
+def test_a_decorated_function_is_measured_at_each_call() -> None:
+    measured = memprofile()
+    function = measured(make)
+    assert len(function(8_000_000)) == 8_000_000
+    assert measured.peak == about(8)
+    assert function.__name__ == "make"
+
+
+def test_profile_prints_the_line_table_when_the_function_returns() -> None:
+    stream = io.StringIO()
+
+    @profile(stream=stream, precision=4)
+    def foo():
+        block = bytearray(10_485_760)
+        return sum(range(10000)) + 0 * len(block)
+
+    assert foo() == 49995000
+    text = stream.getvalue()
+    (line,) = [line for line in text.splitlines() if "block = bytearray" in line]
+    assert "10.0" in line
+    assert len(line.split()[1].split(".")[1]) == 4
+    assert "Line Contents" in text
+
+
+def test_profile_works_on_generators_coroutines_and_methods() -> None:
+    stream = io.StringIO()
+
+    class Worker:
+        @profile(stream=stream)
+        def method(self):
+            return "method"
+
+    @profile(stream=stream)
+    def generate():
+        received = yield 1
+        return received
+
+    @profile(stream=stream)
+    async def run():
+        await asyncio.sleep(0)
+        return "coroutine"
+
+    assert Worker().method() == "method"
+    generator = generate()
+    assert next(generator) == 1
+    with pytest.raises(StopIteration) as ended:
+        generator.send("sent")
+    assert ended.value.value == "sent"
+    assert asyncio.run(run()) == "coroutine"
+    assert stream.getvalue().count("%%memprofile") == 3
+
+
+def test_a_profiled_function_inside_another_is_in_the_same_report() -> None:
+    stream = io.StringIO()
+
+    @profile(stream=stream)
+    def inner():
+        return bytearray(3_000_000)
+
+    @profile(stream=stream)
+    def outer():
+        return [inner(), inner()]
+
+    outer()
+    assert stream.getvalue().count("%%memprofile") == 1
+    assert "return bytearray(3_000_000)" in stream.getvalue()
+
+
+@pytest.mark.process
+def test_a_profiled_function_runs_also_where_it_cannot_be_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: object) -> None:
+        raise EngineBusyError("sys.settrace is held by pdb; stop it and run again")
+
+    monkeypatch.setattr("jupyter_profkit.cells.line_memory.LineMemoryMeasurement.start", refuse)
+
+    @profile
+    def foo() -> int:
+        return 42
+
+    assert foo() == 42
+    assert capsys.readouterr().err.endswith(
+        "runs without @profile: sys.settrace is held by pdb; stop it and run again\n"
+    )
+
+
+def test_a_plain_script_needs_nothing_but_the_import(tmp_path: Path) -> None:
+    script = tmp_path / "memory_test.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            from jupyter_profkit import profile
+
+            @profile(precision=4)
+            def foo():
+                total = sum(range(10000))
+                return total
+
+            print("answer", foo())
+            """
+        )
+    )
+    root = str(Path(jupyter_profkit.__file__).parent.parent)
+    answer = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True, env={"PYTHONPATH": root}, cwd=tmp_path
+    )
+    assert "answer 49995000" in answer.stdout
+    assert "total = sum(range(10000))" in answer.stdout
+    assert answer.stderr == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["memory_test.py"]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+
+import pytest
+
+import jupyter_profkit.units
+from jupyter_profkit.source import Statements, is_user_file, label_of, source_lines
+
+
+def starts(source: str) -> list[int]:
+    """For each line of `source`, the line on which its statement begins."""
+    lines = textwrap.dedent(source).strip("\n").splitlines()
+    statements = Statements.of(lines)
+    return [statements.start(lineno) for lineno in range(1, len(lines) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a = 1\nb = 2", [1, 2]),
+        ("a = dict(\n    b=1,\n)\nc = 3", [1, 1, 1, 4]),
+        ("for x in [\n    1,\n]:\n    y = x", [1, 1, 1, 4]),
+        ("@deco\ndef f(\n    a,\n):\n    return a", [1, 2, 2, 4, 5]),
+        ("with open(\n    'x'\n) as f, g:\n    pass", [1, 1, 1, 4]),
+        ("if (a and\n    b):\n    c\nelse:\n    d", [1, 1, 3, 4, 5]),
+        ("x = '''a\nb'''\ny = x", [1, 1, 3]),
+        ("f(lambda:\n    g(\n        1))", [1, 1, 1]),
+        ("class K(\n    B\n):\n    x = [\n    ]", [1, 1, 3, 4, 4]),
+        ("try:\n    a(\n    )\nexcept (\n    E):\n    b", [1, 2, 2, 4, 5, 6]),
+        ("if x: y = 1", [1]),
+        ("this is not Python\nat all", [1, 2]),
+    ],
+)
+def test_each_line_belongs_to_the_statement_a_reader_sees(source: str, expected: list[int]) -> None:
+    assert starts(source) == expected
+
+
+def test_the_standard_library_site_packages_and_this_package_are_not_the_users() -> None:
+    assert not is_user_file(json.__file__)
+    assert not is_user_file(pytest.__file__)
+    assert not is_user_file(jupyter_profkit.units.__file__)
+    assert not is_user_file("<string>")
+    assert not is_user_file("<frozen importlib._bootstrap>")
+    assert is_user_file(__file__)
+
+
+def test_a_file_is_called_by_its_shortest_name(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", os.fspath(tmp_path.parent))
+    assert label_of(os.fspath(tmp_path / "clean.py")) == "clean.py"
+    assert label_of(os.fspath(tmp_path.parent / "other.py")) == "~/other.py"
+    assert label_of(json.__file__) == "json/__init__.py"
+    assert label_of("<string>") == "<string>"
+
+
+def test_a_file_without_source_has_no_lines() -> None:
+    assert source_lines("<nowhere>") == []
+
+
+def test_the_magics_on_top_of_a_cell_do_not_keep_its_statements_from_being_known() -> None:
+    statements = Statements.of(["%%memprofile -p 3", "%%cprofile", "both = dict(", "    a=1,", ")"])
+    assert [statements.start(lineno) for lineno in range(1, 6)] == [1, 2, 3, 3, 3]

@@ -1,0 +1,338 @@
+"""What a reader of a time report is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_profkit.errors import OptionError, TargetError
+from jupyter_profkit.model.functions import (
+    CallerRecord,
+    FunctionRecord,
+    StatementProfile,
+    StatementRecord,
+    TimeProfile,
+)
+from jupyter_profkit.model.session import Method, Session
+from jupyter_profkit.options.cprofile import SORT_KEYS, limits, sort_keys
+from jupyter_profkit.render.mimebundle import MAX_BYTES
+from jupyter_profkit.views.functions import name_of
+from jupyter_profkit.views.report import TableView
+
+CELL = "/tmp/ipykernel_7/1.py"
+MODULE = (CELL, 1, "<module>")
+CLEAN = (CELL, 3, "clean")
+PARSE = ("/usr/lib/python3/json/decoder.py", 40, "parse")
+SLEEP = ("~", 0, "<built-in method time.sleep>")
+
+
+def function(key, ncalls, tottime, cumtime, *, pcalls=None, callers=(), label="", user=False, qualname=""):
+    filename, lineno, name = key
+    return FunctionRecord(
+        name,
+        filename,
+        lineno,
+        ncalls=ncalls,
+        pcalls=ncalls if pcalls is None else pcalls,
+        tottime=tottime,
+        cumtime=cumtime,
+        callers=tuple(callers),
+        label=label or filename,
+        is_user=user,
+        qualname=qualname or ("" if filename == "~" else name),
+    )
+
+
+def call(caller, ncalls=1, tottime=0.0, cumtime=0.0, pcalls=None):
+    return CallerRecord(caller, ncalls, ncalls if pcalls is None else pcalls, tottime, cumtime)
+
+
+def profile(functions=None, statements=None, *, duration=1.0, outcome="ok", notes=(), title="In [7]"):
+    if functions is None:
+        functions = (
+            function(MODULE, 2, 0.1, 1.0, label="In [7]", user=True),
+            function(CLEAN, 5, 0.2, 0.8, pcalls=1, callers=[call(MODULE, 1, 0.1, 0.8), call(CLEAN, 4, 0.1, 0.3)],
+                     label="In [7]", user=True, qualname="Model.clean"),
+            function(PARSE, 3, 0.3, 0.3, callers=[call(CLEAN, 3, 0.3, 0.3)], label="json/decoder.py"),
+            function(SLEEP, 10, 0.4, 0.4, callers=[call(CLEAN, 4, 0.2, 0.2), call(MODULE, 6, 0.2, 0.2)]),
+        )  # fmt: skip
+    if statements is None:
+        statements = (
+            StatementRecord(2, "import json", 0.01, 0),
+            StatementRecord(4, "clean(df)", 0.61, 1, 4),
+            StatementRecord(5, "for x in range(6):", 0.38, 6, 7),
+        )
+    return TimeProfile(
+        Session(title, 1_750_000_000.0, duration, outcome),
+        Method("cProfile", n_events=40, notes=tuple(notes)),
+        functions,
+        StatementProfile(statements, duration),
+    )
+
+
+def tables(report):
+    return [part for part in report.parts if isinstance(part, TableView)]
+
+
+def rows(table):
+    return [[cell.text for cell in row.cells] for row in table.rows]
+
+
+def names(table):
+    return [row.cells[-1].text for row in table.rows]
+
+
+def test_the_headline_names_the_time_the_calls_and_the_heaviest_statement():
+    assert profile().report().headline == "1.00 s in 20 calls; 61 % in line 4: clean(df)"
+
+
+def test_the_title_names_the_cell_or_the_statement():
+    assert profile().report().title == "%%cprofile  In [7]"
+    assert (
+        profile(title="%cprofile", statements=(StatementRecord(1, "foo()", 0.5, 1),)).report().title
+        == "%cprofile  foo()"
+    )
+    assert profile(title="%cprofile", statements=()).report().title == "%%cprofile  %cprofile"
+
+
+def test_without_statements_the_headline_names_the_function_with_most_own_time():
+    assert (
+        profile(statements=()).report().headline
+        == "1.00 s in 20 calls; 40 % of it in {built-in method time.sleep} itself"
+    )
+
+
+def test_time_that_passes_outside_of_the_statements_is_said():
+    waiting = profile(statements=(StatementRecord(2, "await task", 0.001, 1),))
+    assert "100 % outside the statements" in waiting.report().headline
+    assert "999.0 ms (100 %) outside the statements" in tables(waiting.report())[0].footer
+
+
+def test_statements_have_line_time_share_calls_and_source():
+    table = tables(profile().report())[0]
+    assert rows(table) == [
+        ["2", "10.0 ms", "1.0 %", "0", "import json"],
+        ["4", "610.0 ms", "61 %", "1", "clean(df)"],
+        ["5", "380.0 ms", "38 %", "6", "for x in range(6): …"],
+    ]
+    assert [row.strong for row in table.rows] == [False, True, True]
+
+
+def test_the_display_of_the_last_value_is_a_row_without_a_line():
+    shown = profile(statements=(StatementRecord(0, "display of the last value", 0.7, 1),)).report()
+    assert rows(tables(shown)[0])[0][0] == ""
+    assert shown.headline.endswith("70 % in the display of the last value")
+
+
+def test_functions_stand_in_the_columns_of_pstats_by_own_time():
+    table = tables(profile().report())[1]
+    assert table.caption == "Functions by own time, seconds"
+    assert [column.title for column in table.columns] == [
+        "ncalls", "tottime", "percall", "cumtime", "percall", "filename:lineno(function)",
+    ]  # fmt: skip
+    assert rows(table) == [
+        ["10", "0.400000", "0.040000", "0.400000", "0.040000", "{built-in method time.sleep}"],
+        ["3", "0.300000", "0.100000", "0.300000", "0.100000", "json/decoder.py:40(parse)"],
+        ["5/1", "0.200000", "0.040000", "0.800000", "0.800000", "In [7]:3(Model.clean)"],
+        ["2", "0.100000", "0.050000", "1.000000", "0.500000", "In [7]:1(<module>)"],
+    ]
+    assert [row.strong for row in table.rows] == [False, False, True, True]
+
+
+def test_cumulative_time_and_calls_are_there_folded_and_not_twice_in_the_text():
+    report = profile().report()
+    own, *others = tables(report)[1:]
+    assert [table.caption for table in others] == [
+        "Functions by cumulative time, seconds",
+        "Functions by calls, seconds",
+    ]
+    assert all(table.folded and not table.in_text for table in others)
+    assert not own.folded
+    assert str(report).count("json/decoder.py:40(parse)") == 1
+
+
+def test_callers_and_callees_are_folded_under_a_row():
+    clean = next(row for row in tables(profile().report())[1].rows if "clean" in row.cells[-1].text)
+    (fold,) = clean.folds
+    assert fold.caption == "called by 2, calls 3"
+    assert [line.split("  ")[-1] for line in fold.lines] == [
+        "cumtime", "In [7]:1(<module>)", "In [7]:3(Model.clean)",
+        "cumtime", "In [7]:3(Model.clean)", "json/decoder.py:40(parse)", "{built-in method time.sleep}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "first"),
+    [
+        ("time", "{built-in method time.sleep}"),
+        ("cum", "In [7]:1(<module>)"),
+        ("calls", "{built-in method time.sleep}"),
+        ("name", "{built-in method time.sleep}"),
+        ("line", "{built-in method time.sleep}"),
+        ("file", "In [7]:1(<module>)"),
+        ("stdname", "In [7]:1(<module>)"),
+    ],
+)
+def test_a_sort_key_of_pstats_orders_the_table(key, first):
+    assert names(tables(profile().report(sort=key))[1])[0] == first
+
+
+def test_several_sort_keys_break_ties_in_turn():
+    table = tables(profile().report(sort=("file", "line")))[1]
+    assert table.caption == "Functions by file, line, seconds"
+    assert names(table)[:2] == ["In [7]:1(<module>)", "In [7]:3(Model.clean)"]
+
+
+def test_the_order_that_is_shown_is_not_folded_once_more():
+    captions = [table.caption for table in tables(profile().report(sort="cumtime"))[1:]]
+    assert captions == [
+        "Functions by cumulative time, seconds", "Functions by own time, seconds", "Functions by calls, seconds",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limit", "n"), [("2", 2), (3, 3), ("0.5", 2), ("json|clean", 2), (("0.5", "time"), 1), ("0", 0)]
+)
+def test_limits_are_those_of_pstats(limit, n):
+    assert len(tables(profile().report(limit=limit))[1].rows) == n
+
+
+def test_what_a_limit_leaves_out_is_summed_up():
+    footer = tables(profile().report(limit="2"))[1].footer
+    assert (
+        footer
+        == "2 other functions: 0.300000 s of their own in 7 calls; all together 1.000000 s in 20 calls of 4 functions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("display", "expected"),
+    [
+        ({"functions": "cl*"}, ["In [7]:3(Model.clean)"]),
+        ({"functions": "sleep"}, ["{built-in method time.sleep}"]),
+        ({"modules": "json"}, ["json/decoder.py:40(parse)"]),
+        ({"modules": "json.decoder"}, ["json/decoder.py:40(parse)"]),
+        ({"m": "In*", "x": "clean"}, ["In [7]:1(<module>)"]),
+    ],
+)
+def test_globs_choose_functions_and_modules(display, expected):
+    assert names(tables(profile().report(**display))[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("display", "message"),
+    [
+        ({"sort": "nonsense"}, "is not one of calls, cumtime"),
+        ({"sort": "n"}, "may mean several"),
+        ({"sort": ""}, "is not one of"),
+        ({"limit": "-3"}, "0 or more"),
+        ({"limit": "1.5"}, "from 0 to 1"),
+        ({"limit": "nan"}, "from 0 to 1"),
+        ({"limit": "("}, "not a pattern|is not a pattern"),
+        ({"colour": "red"}, "no option 'colour'"),
+    ],
+)
+def test_a_wrong_display_option_is_one_clear_line(display, message):
+    with pytest.raises(OptionError, match=message) as caught:
+        profile().report(**display)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_sort_key_and_every_clear_beginning_of_one_is_taken():
+    assert sort_keys(SORT_KEYS) == tuple(SORT_KEYS.values())
+    assert sort_keys(["cumu", "tot", "std", "mod"]) == ("cumtime", "tottime", "stdname", "filename")
+    assert limits([10, 0.25, "x"]) == (10, 0.25, "x")
+
+
+def test_a_run_without_a_call_says_so():
+    report = profile(functions=(), statements=(), duration=0.0).report()
+    assert report.headline == "0.0 µs; no function was called"
+    assert report.parts == ()
+    assert str(report)
+
+
+def test_figures_of_zero_seconds_divide_by_nothing():
+    idle = profile(functions=(function(CLEAN, 1, 0.0, 0.0, pcalls=0),), statements=(), duration=0.0)
+    assert rows(tables(idle.report())[0])[0][:5] == ["1/0", "0.000000", "0.000000", "0.000000", "0.000000"]
+
+
+def test_a_partial_run_is_marked():
+    assert (
+        profile(outcome="ZeroDivisionError").report().warning == "stopped by ZeroDivisionError; the report is partial"
+    )
+
+
+def test_notes_of_the_engine_are_shown():
+    assert "2 threads left out" in profile(notes=["2 threads left out"]).report().notes
+
+
+def many(n):
+    return tuple(
+        function((f"/lib/module_{k}.py", k, f"function_{k}<&$"), k + 1, 0.001, 0.002, callers=[call(MODULE)] * 20)
+        for k in range(n)
+    )
+
+
+def test_a_profile_of_thousands_of_functions_stays_small():
+    bundle = profile(functions=many(5000)).report()._repr_mimebundle_()
+    assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
+    assert "4950 other functions" in bundle["text/plain"]
+
+
+def test_more_rows_can_be_asked_for_and_the_report_still_stays_small():
+    bundle = profile(functions=many(5000)).report(limit=3000)._repr_mimebundle_()
+    assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
+    assert bundle["text/plain"].count("/lib/module_") == 500
+
+
+def test_hostile_names_are_escaped():
+    hostile = function(("<script>alert(1)</script>", 1, "$x$\x1b[31m\u202e"), 1, 0.1, 0.1)
+    bundle = profile(functions=(hostile,)).report()._repr_mimebundle_()
+    assert "<script>alert" not in bundle["text/html"]
+    assert "\x1b" not in bundle["text/plain"] + bundle["text/html"]
+
+
+def test_callers_are_listed_for_a_name():
+    report = profile().callers("clean")
+    assert report.headline == "In [7]:3(Model.clean) called by 2 functions"
+    assert rows(tables(report)[0])[0] == ["1", "0.100000", "0.800000", "In [7]:1(<module>)", "In [7]:3(Model.clean)"]
+
+
+def test_callees_are_listed_for_a_qualified_name():
+    report = profile().callees("Model.clean")
+    assert [row[-1] for row in rows(tables(report)[0])] == [
+        "In [7]:3(Model.clean)", "json/decoder.py:40(parse)", "{built-in method time.sleep}",
+    ]  # fmt: skip
+
+
+def test_a_function_that_calls_nothing_says_so():
+    assert profile().callees("sleep").headline == "{built-in method time.sleep} calls no function of this run"
+
+
+def test_an_unknown_name_suggests_one_that_ran():
+    with pytest.raises(TargetError, match="no function named 'claen' ran; there is clean"):
+        profile().callers("claen")
+
+
+def test_statements_show_themselves():
+    report = profile().statements.report()
+    assert report.headline == "1.00 s; 61 % in line 4: clean(df)"
+    assert len(tables(report)) == 1
+
+
+def test_builtins_and_methods_are_known_by_their_bare_names():
+    method = function(("~", 0, "<method 'append' of 'list' objects>"), 1, 0.1, 0.1)
+    assert {"append"} <= method.names
+    assert {"sleep", "time.sleep"} <= function(SLEEP, 1, 0.1, 0.1).names
+    assert name_of(method) == "{method 'append' of 'list' objects}"
+
+
+def test_rows_and_columns_of_the_table_are_those_of_the_dataframe():
+    measured = profile()
+    assert measured.columns == ("function", "filename", "lineno", "ncalls", "pcalls", "tottime", "cumtime")
+    assert next(iter(measured.rows())) == ("<built-in method time.sleep>", "~", 0, 10, 10, 0.4, 0.4)
+    assert list(measured.statements.rows())[1] == (4, "clean(df)", 0.61, 0.61, 1)
+
+
+def test_json_gives_the_same_profile_back():
+    measured = profile()
+    assert TimeProfile.from_json(measured.to_json()) == measured

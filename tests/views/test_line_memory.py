@@ -1,0 +1,148 @@
+"""What a reader of a line table sees, with the heap and without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile
+from jupyter_profkit.render import html, text
+from jupyter_profkit.views.report import TableView
+from tests.builders import cell_lines, line_profile
+
+MIB = 1024**2
+SOURCE = """
+%%memprofile
+table = np.ones(n)
+total = (table * 2).sum()
+rows = [
+    [0] * n for _ in range(8)
+]
+del table
+"""
+FIGURES = {2: (1, 60, 60, 60), 3: (1, 0, 0, 60), 4: (1, 40, 40, 40), 7: (1, -60, -60, 0)}
+HEAP = {2: (60, 0), 3: (60, 0), 4: (0, 40)}
+
+
+def with_heap(lines: FunctionLines, figures: dict[int, tuple[int, int]]) -> FunctionLines:
+    """`lines` with bytes at the peak and bytes kept by line, MiB; a line that ran and has none has zeros."""
+    records = []
+    for record in lines.records:
+        at_peak, kept = figures.get(record.lineno, (0, 0))
+        if record.occurrences or at_peak or kept:
+            record = replace(record, at_peak=at_peak * MIB, kept=kept * MIB)
+        records.append(record)
+    return replace(lines, records=tuple(records))
+
+
+def profile(figures: Any = None, heap: Any = None, **changes: Any) -> LineMemoryProfile:
+    lines = with_heap(cell_lines(SOURCE, FIGURES if figures is None else figures), HEAP if heap is None else heap)
+    fields = {"peak_rss": 220 * MIB, "heap_peak": 120 * MIB, "heap_kept": 40 * MIB, "free_start": 0, "free_end": 0}
+    return line_profile(lines, **{**fields, **changes})
+
+
+def tables(shown: LineMemoryProfile, **display: Any) -> list[TableView]:
+    return [part for part in shown.report(**display).parts if isinstance(part, TableView)]
+
+
+def titles(shown: LineMemoryProfile) -> list[str]:
+    return [column.title for column in tables(shown)[0].columns]
+
+
+def notes(**changes: Any) -> str:
+    return "\n".join(profile(**changes).report().notes)
+
+
+def test_the_text_is_complete(golden: Any) -> None:
+    golden("memprofile.txt", text.render_report(profile().report(), 100) + "\n")
+
+
+def test_the_html_is_what_it_was(golden: Any) -> None:
+    golden("memprofile.html", html.render_report(profile().report()) + "\n")
+
+
+def test_the_headline_has_both_halves() -> None:
+    headline = profile().report().headline
+    assert "Peak 120.0 MiB above the start, at In [7], line 2; 40.0 MiB kept" in headline
+    assert "peak heap 120.0 MiB, kept heap 40.0 MiB" in headline
+
+
+def test_columns_are_those_that_were_measured() -> None:
+    lines = ["Mem usage", "Increment", "Self", "Peak"]
+    assert titles(profile()) == ["Line #", *lines, "At peak", "Kept", "Occurrences", "Line Contents"]
+    plain = line_profile(cell_lines(SOURCE, FIGURES))
+    assert titles(plain) == ["Line #", *lines, "Occurrences", "Line Contents"]
+    assert "heap" not in plain.report().headline
+    assert titles(profile(figures={})) == ["Line #", "At peak", "Kept", "Line Contents"]
+
+
+def test_without_an_exact_peak_there_is_no_column_for_it() -> None:
+    assert "Peak" not in titles(profile(exact_peak=False))
+    assert "At peak" in titles(profile(exact_peak=False))
+
+
+@pytest.mark.parametrize(("key", "first"), [("at_peak", "2"), ("kept", "4"), ("increment", "2")])
+def test_lines_are_sorted_by_the_heap_too(key: str, first: str) -> None:
+    rows = tables(profile(), sort=key)[0].rows
+    assert rows[0].cells[0].text == first
+    assert len(rows) == 4
+
+
+def test_a_line_that_only_has_something_on_the_heap_is_not_hidden() -> None:
+    (table,) = tables(profile(figures={}), hide_unchanged=True)
+    assert [row.cells[0].text for row in table.rows] == ["2", "3", "4"]
+
+
+def test_the_rows_of_a_dataframe_name_the_heap() -> None:
+    assert LineMemoryProfile.columns[-3:] == ("at_peak", "kept", "source")
+    assert [row[-3:-1] for row in profile().rows()] == [
+        (60 * MIB, 0), (60 * MIB, 0), (0, 40 * MIB), (0, 0),
+    ]  # fmt: skip
+    assert profile().kept == 40 * MIB
+    assert line_profile(cell_lines(SOURCE, FIGURES)).kept is None
+
+
+def test_where_both_halves_agree_there_is_no_note() -> None:
+    assert notes() == ""
+
+
+def test_memory_that_was_free_already_is_named_as_reused() -> None:
+    assert "it reused memory that was freed before" in notes(peak_rss=180 * MIB, free_start=50 * MIB)
+
+
+def test_pages_that_nobody_touched_are_named() -> None:
+    assert "its pages have not been touched yet" in notes(peak_rss=180 * MIB)
+
+
+def test_what_the_allocator_keeps_is_named() -> None:
+    said = notes(rss_end=170 * MIB, free_end=28 * MIB, figures={**FIGURES, 7: (1, -30, -30, 0)})
+    assert "30.0 MiB stayed resident though it was freed" in said
+
+
+def test_memory_that_is_no_heap_is_named() -> None:
+    said = notes(rss_end=170 * MIB, figures={**FIGURES, 7: (1, -30, -30, 0)})
+    assert "libraries and files that were loaded" in said
+
+
+def test_a_line_whose_pages_are_touched_later_names_that_line() -> None:
+    said = notes(figures={2: (1, 0, 0, 0), 3: (1, 60, 60, 60), 4: (1, 40, 40, 40)}, heap={2: (60, 60), 4: (0, 40)},
+                 heap_kept=100 * MIB, rss_end=200 * MIB)  # fmt: skip
+    assert "line 2: 60.0 MiB of its heap were not resident yet" in said
+    assert "as line 3" in said
+
+
+def test_a_line_that_reused_what_another_had_freed_says_so() -> None:
+    said = notes(figures={2: (1, 60, 60, 60), 4: (1, 0, 0, 0)}, heap={2: (60, 0), 4: (0, 60)},
+                 heap_peak=60 * MIB, heap_kept=60 * MIB, rss_end=160 * MIB)  # fmt: skip
+    assert "line 4: 60.0 MiB of its heap cost nothing new; it reused memory that line 2 had freed" in said
+
+
+def test_address_space_that_was_mapped_directly_is_told() -> None:
+    assert "1.00 GiB of address space were mapped directly" in notes(mapped=1024 * MIB)
+
+
+def test_heap_on_no_line_is_told() -> None:
+    said = notes(heap={2: (60, 0), 3: (40, 0), 4: (0, 10)})
+    assert "20.0 MiB of the peak heap and 30.0 MiB of the kept belong to no line" in said

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pytest
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.session import Location
+from jupyter_profkit.model.timeline import Mark
+from jupyter_profkit.units import MIB
+from jupyter_profkit.views.report import TableView, TimelineView
+from jupyter_profkit.views.timeline import overlay_report, plot_view, report, small_view
+from tests.timelines import timeline
+
+LINE = Location("/tmp/7.py", 3, "<module>", "In [7]")
+
+
+def tables(shown):
+    return {part.caption: part for part in shown.parts if isinstance(part, TableView)}
+
+
+def texts(table):
+    return [[cell.text for cell in row.cells] for row in table.rows]
+
+
+def test_the_headline_says_the_peak_its_time_and_its_line():
+    shown = report(timeline(peak=(1.24, 812.4), peak_at=LINE))
+    assert shown.headline == "Peak 812.4 MiB at 1.24 s, In [7] line 3, 732.4 MiB above the start; +20.0 MiB at the end"
+
+
+def test_the_picture_s_words_say_start_peak_and_end():
+    view = report(timeline()).parts[0]
+    assert view.alt == "Memory over 2.00 s: starts at 80.0 MiB, peaks at 200.0 MiB at 1.00 s, ends at 100.0 MiB."
+
+
+def test_memory_that_did_not_rise_has_no_peak_to_boast_of():
+    shown = report(timeline([(0, 80), (1, 80)]))
+    assert shown.headline == "Memory did not rise above the 80.0 MiB of the start; ends where it began"
+
+
+def test_a_recording_without_samples_says_so_and_shows_no_zero():
+    shown = report(timeline([], outcome="ok"))
+    assert shown.headline == "No memory was recorded"
+    assert not shown.parts
+
+
+@pytest.mark.parametrize(
+    ("outcome", "warning"),
+    [
+        ("ok", ""),
+        ("ZeroDivisionError", "stopped by ZeroDivisionError; the report is partial"),
+        ("x.py ended with exit code 3", "x.py ended with exit code 3; the report is partial"),
+    ],
+)
+def test_how_the_run_ended_is_said(outcome, warning):
+    assert report(timeline(outcome=outcome)).warning == warning
+
+
+def test_a_long_recording_keeps_its_spike_in_few_points():
+    points = [(index / 1000, 100.0) for index in range(60_000)]
+    points[31_234] = (31.234, 900.0)
+    view = plot_view(timeline(points))
+    assert len(view.curves[0].times) < 2000
+    assert max(view.curves[0].values) == 900 * MIB
+    assert len(small_view(timeline(points)).curves[0].times) < 400
+
+
+def test_the_window_shows_a_part_and_keeps_the_run_s_peak_in_words():
+    view = plot_view(timeline(), window="0.5,2.5")
+    assert view.window == (0.5, 2.5)
+    assert view.curves[0].times == (1.0, 2.0)
+    assert plot_view(timeline(), window=(0, 1)).curves[0].times == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("window", ["1", "a,b", "2,1", "1,1", "", 5, "nan,1"])
+def test_a_window_that_is_none_is_refused_in_one_line(window):
+    with pytest.raises(OptionError, match="--window"):
+        plot_view(timeline(), window=window)
+
+
+def test_an_unknown_display_option_is_refused():
+    with pytest.raises(OptionError, match="no option 'colour'"):
+        report(timeline(), colour="red")
+
+
+def test_the_slope_is_that_of_the_samples():
+    view = plot_view(timeline([(0, 100), (1, 110), (2, 120)]), slope=True)
+    rate, base = view.slope
+    assert rate == pytest.approx(10 * MIB)
+    assert base == pytest.approx(100 * MIB)
+    assert "slope +10.0 MiB/s" in report(timeline([(0, 100), (1, 110)]), slope=True).headline
+
+
+def test_marks_are_spans_with_their_duration():
+    (span,) = plot_view(timeline(marks=[Mark("pkg.load", 0.5, 1.5)])).spans
+    assert (span.label, span.start, span.end) == ("load 1.00 s", 0.5, 1.5)
+    assert plot_view(timeline(marks=[Mark("load", 0.5, 1.5)]), no_functions=True).spans == ()
+
+
+def test_many_short_calls_are_one_span_with_their_number():
+    marks = [Mark("step", 0.1 + index * 0.001, 0.1005 + index * 0.001) for index in range(1000)]
+    (span,) = plot_view(timeline(marks=marks)).spans
+    assert span.label == "step ×1000 500.0 ms"
+
+
+def test_two_calls_that_can_be_told_apart_are_two_spans():
+    marks = [Mark("step", 0.1, 0.5), Mark("step", 0.5, 0.9)]
+    assert len(plot_view(timeline(marks=marks)).spans) == 2
+
+
+def test_spans_are_bounded():
+    marks = [Mark(f"f{index}", index / 100, index / 100 + 0.5) for index in range(150)]
+    assert len(plot_view(timeline(marks=marks)).spans) == 60
+
+
+def test_the_marks_table_has_calls_time_change_and_the_highest_sample():
+    marks = [Mark("m.outer", 0.5, 1.5, 100 * MIB, 150 * MIB), Mark("m.inner", 0.6, 0.7, 100 * MIB, 90 * MIB, 1)]
+    (table,) = tables(report(timeline(marks=marks))).values()
+    assert texts(table) == [
+        ["m.outer", "1", "0.500", "1.00 s", "100.0", "+50.0", "200.0"],
+        ["  m.inner", "1", "0.600", "100.0 ms", "100.0", "-10.0", "100.0"],
+    ]
+
+
+def test_each_child_has_a_curve_and_a_row():
+    shown = report(timeline(children={41: [(0.5, 10), (1.0, 30)]}))
+    assert [curve.label for curve in shown.parts[0].curves] == ["memory", "child 41"]
+    assert texts(tables(shown)["Child processes"]) == [["child 41", "0.50", "1.00", "30.0", "1.00"]]
+
+
+def test_several_recordings_are_one_plot_and_one_table():
+    shown = overlay_report([timeline(), timeline([(0, 50), (1, 300)])], ["a.dat", "b.dat"])
+    view = shown.parts[0]
+    assert isinstance(view, TimelineView)
+    assert [curve.label for curve in view.curves] == ["a.dat", "b.dat"]
+    assert view.peak_label == "b.dat: 300.0 MiB at 1.00 s"
+    assert shown.headline == "The highest peak is 300.0 MiB, of b.dat"
+    assert [row[0] for row in texts(tables(shown)["Recordings"])] == ["a.dat", "b.dat"]
+
+
+def test_a_recording_without_samples_cannot_be_laid_over_another():
+    with pytest.raises(OptionError, match=r"b\.dat holds no memory samples"):
+        overlay_report([timeline(), timeline([])], ["a.dat", "b.dat"])

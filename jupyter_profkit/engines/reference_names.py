@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import collections
 import functools
-import gc
 import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import describe, exact_name, is_array, module_dict, mro_dicts, type_name
 
 __all__ = ["Reference", "ReferenceNamer", "names_in_code", "own_dict_of"]
@@ -143,7 +143,7 @@ def is_own_dict(obj: Any, value: Any) -> bool:
         return False
     kind = type(obj)
     if issubclass(kind, type):
-        return any(value is held for held in gc.get_referents(type.__dict__["__dict__"].__get__(obj)))
+        return any(value is held for held in referents(type.__dict__["__dict__"].__get__(obj)))
     if issubclass(kind, types.ModuleType):
         return value is module_dict(obj)
     try:
@@ -224,7 +224,7 @@ def _members(obj: Any, kind: type) -> Iterator[tuple[str, Any]]:
 def _referents(obj: Any) -> dict[int, Any]:
     """What the collector sees `obj` refer to, by id, its class left out."""
     kind = type(obj)
-    return {id(target): target for target in gc.get_referents(obj) if target is not kind}
+    return {id(target): target for target in referents(obj) if target is not kind}
 
 
 # Labels
@@ -293,14 +293,14 @@ def _of_frozenset(obj: frozenset[Any]) -> Iterator[Reference]:
 
 def _of_function(obj: types.FunctionType) -> Iterator[Reference]:
     for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=False):
-        yield from (Reference(_closure, name, value) for value in gc.get_referents(cell))
+        yield from (Reference(_closure, name, value) for value in referents(cell))
     defaults = obj.__defaults__ or ()
     positional = obj.__code__.co_varnames[: obj.__code__.co_argcount]
     for name, value in zip(positional[len(positional) - len(defaults) :], defaults, strict=False):
         yield Reference(_default, name, value)
     for name, value in (obj.__kwdefaults__ or {}).items():
         yield Reference(_default, name, value)
-    for value in gc.get_referents(obj):
+    for value in referents(obj):
         if value is not obj.__globals__ and is_own_dict(obj, value):
             yield from _of_dict(value, _attribute)
 
@@ -323,7 +323,7 @@ def _of_partial(obj: functools.partial[Any]) -> Iterator[Reference]:
 
 
 def _of_cell(obj: types.CellType) -> Iterator[Reference]:
-    return (Reference(_bare, "", value) for value in gc.get_referents(obj))
+    return (Reference(_bare, "", value) for value in referents(obj))
 
 
 _CODE_KINDS = (types.CodeType, types.FunctionType)
@@ -336,14 +336,14 @@ def _of_running(obj: Any) -> Iterator[Reference]:
     The collector tells the values in the order of the code's variables; when some
     are unbound it cannot be told which, and all go without a name.
     """
-    code = next((held for held in gc.get_referents(obj) if type(held) is types.CodeType), None)
-    held = gc.get_referents(obj)
+    code = next((held for held in referents(obj) if type(held) is types.CodeType), None)
+    held = referents(obj)
     last_code = max((n for n, value in enumerate(held) if value is code), default=-1)
     values = held[last_code + 1 :]
     names = _variables(code) if code is not None else ()
     known = names if len(names) == len(values) else ("",) * len(values)
     for name, value in zip(known, values, strict=True):
-        unpacked = gc.get_referents(value) if type(value) is types.CellType else [value]
+        unpacked = referents(value) if type(value) is types.CellType else [value]
         yield from (Reference(_local if name else _bare, name or "local", target) for target in unpacked)
 
 

@@ -29,6 +29,7 @@ from typing import Any, Final
 from jupyter_profkit.engines.reference_draft import LABELS_SHOWN, MAX_NODES, GraphDraft, Predicates
 from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
+from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import printable
 from jupyter_profkit.model.references import ReferenceEdge, ReferenceNode
 
@@ -301,7 +302,7 @@ class _BackwardWalker(_Walker):
             if number % 256 == 0 and self._is_late():
                 break
             owner = owners.get(id(container), container)
-            for held in gc.get_referents(container):
+            for held in referents(container):
                 if id(held) in holdings:
                     holdings[id(held)].setdefault(id(owner), _Holding(owner)).count += 1
                     self.n_references += 1
@@ -366,7 +367,7 @@ class _BackwardWalker(_Walker):
         ids = frozenset(map(id, hidden))
         behind = self._referrers(hidden)
         for owner in behind:
-            for part in gc.get_referents(owner):
+            for part in referents(owner):
                 if id(part) in ids and (is_own_dict(owner, part) or _is_part(owner, part)):
                     owners[id(part)] = owner
         closures = self._mine([one for one in behind if type(one) is tuple])

@@ -20,6 +20,7 @@ import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import printable, type_name
 from jupyter_profkit.model.references import TypeRecord
 
@@ -61,7 +62,7 @@ def _in_syntax_trees() -> dict[str, int]:
     seen: dict[int, str] = {}
     for node in gc.get_objects():
         if issubclass(type(node), ast.AST):
-            for held in gc.get_referents(node):
+            for held in referents(node):
                 inside = held.values() if type(held) is dict else ()
                 for part in (held, *inside):
                     if (type(part) is list or type(part) is dict) and gc.is_tracked(part):

@@ -37,6 +37,7 @@ from jupyter_profkit.engines.advice import (
 )
 from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
+from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
 from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
 from jupyter_profkit.model.objects import ChainStep, HolderChain
@@ -200,7 +201,7 @@ class _HolderSearch:
         for number, container in enumerate(tracked):
             if number % 4096 == 0 and self._is_late():
                 break
-            if container is not tracked and not wanted.isdisjoint(map(id, gc.get_referents(container))):
+            if container is not tracked and not wanted.isdisjoint(map(id, referents(container))):
                 found.append(container)
         return found
 
@@ -209,7 +210,7 @@ class _HolderSearch:
         is_registry = id(container) in self._registries
         is_namespace = is_registry or self._holders.is_namespace(container)
         number = None if is_namespace else self._number(container)
-        for held in gc.get_referents(container):
+        for held in referents(container):
             node = wanted.get(id(held))
             if node is None:
                 continue

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import linecache
 import os
 import site
@@ -20,6 +21,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "is_cell_file",
     "is_user_file",
     "label_of",
+    "line_range",
     "parse_lines",
     "register_lines",
     "running_shell",
@@ -45,6 +48,14 @@ def register_lines(filename: str, text: str) -> None:
     """Make `text` the source that tracebacks and `inspect` find under `filename`."""
     lines = [line + "\n" for line in text.splitlines()]
     linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+def line_range(code: CodeType) -> tuple[int, int]:
+    """The first and last line of a statement of a cell; its co_firstlineno is 1, whichever it is."""
+    numbers = {line for _, _, line in code.co_lines() if line}
+    if code.co_flags & inspect.CO_COROUTINE:  # the making of the coroutine stands on co_firstlineno
+        numbers = numbers - {code.co_firstlineno} or numbers
+    return min(numbers, default=0), max(numbers, default=0)
 
 
 def is_cell_file(filename: str) -> bool:

@@ -73,6 +73,7 @@ def _hooks() -> dict[str, object]:
         "threading.setprofile": threading.getprofile(),
         "signals": {number: signal.getsignal(number) for number in signal.valid_signals() - {signal.SIGALRM}},
         "sys.setswitchinterval": sys.getswitchinterval(),
+        "gc.callbacks": list(gc.callbacks),
         "gc": (gc.isenabled(), gc.get_debug(), gc.get_freeze_count()),
     }
     if sys.version_info >= (3, 12):

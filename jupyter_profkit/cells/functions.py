@@ -59,6 +59,7 @@ class TimeMeasurement:
             overhead += sampler.cost
         method = Method(engine.description, engine.hears_one_thread, engine.n_events, overhead, tuple(engine.notes()))
         measured = dataclasses.replace(session, duration=engine.duration)
-        statements = StatementProfile(engine.statements(), engine.duration)
+        meanwhile = sampler.meanwhile() if sampler is not None else {}
+        statements = StatementProfile(engine.statements(meanwhile), engine.duration)
         stacks = sampler.tree() if sampler is not None else None
         return TimeProfile(measured, method, engine.functions(), statements, stacks)

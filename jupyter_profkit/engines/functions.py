@@ -20,30 +20,31 @@ from __future__ import annotations
 import contextlib
 import cProfile
 import functools
-import inspect
 import re
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import Any, Final, NamedTuple, Protocol
 
+from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler, is_own_code
+from jupyter_profkit.engines.stacks import Meanwhile, is_display_hook, is_import
+from jupyter_profkit.engines.statements import StatementFigures, statement_records
 from jupyter_profkit.engines.timers import SignalPacer
 from jupyter_profkit.engines.tool_slots import MONITORING, profile_holder
 from jupyter_profkit.errors import EngineBusyError
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, StatementRecord
-from jupyter_profkit.source import is_user_file, label_of, source_lines
+from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
 
 __all__ = ["FunctionEngine", "PlainProfiler"]
 
 
-_SAMPLING: Final = SignalPacer._on_signal.__code__
+_CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
 """What plain cProfile takes for a call that the measured code made."""
 
-_DISPLAY_HOOK: Final = re.compile(r"[/\\](IPython[/\\]core|ipykernel)[/\\]displayhook\.py$")
 _SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
 
 
@@ -117,6 +118,7 @@ class FunctionEngine:
         self._profiler: Any = (
             ScopedProfiler(filename, builtins=builtins) if self.is_scoped else PlainProfiler(builtins=builtins)
         )
+        self._watch = CollectionWatch(filename)
         self._graph: CallGraph | None = None
 
     def start(self) -> None:
@@ -127,11 +129,17 @@ class FunctionEngine:
         EngineBusyError
             If another tool holds what is needed.
         """
-        self._profiler.start()
+        self._watch.start()
+        try:
+            self._profiler.start()
+        except BaseException:
+            self._watch.stop()
+            raise
 
     def stop(self) -> None:
         """Stop measuring, first of all; a second call does nothing."""
         self._profiler.stop()
+        self._watch.stop()
 
     @property
     def duration(self) -> float:
@@ -149,9 +157,9 @@ class FunctionEngine:
         """Every function that ran, in no particular order."""
         return tuple(self.graph.functions())
 
-    def statements(self) -> tuple[StatementRecord, ...]:
-        """The cell's top-level statements that ran, by line."""
-        return tuple(self.graph.statements())
+    def statements(self, meanwhile: Mapping[CodeType, Meanwhile] | None = None) -> tuple[StatementRecord, ...]:
+        """The cell's top-level statements that ran, by line; `meanwhile` is what a sampler saw go on in them."""
+        return statement_records(self.graph.statements(), meanwhile or {}, self._watch.by_statement, self.duration)
 
     @property
     def description(self) -> str:
@@ -263,33 +271,36 @@ class CallGraph:
             share = functools.reduce(Share.plus, (self._shares[key] for key in keys))
             yield self._record(name, keys, share)
 
-    def statements(self) -> Iterator[StatementRecord]:
-        """A record for each top-level statement of the cell, and one for the display of its value."""
+    def statements(self) -> Iterator[StatementFigures]:
+        """The figures of each top-level statement of the cell."""
         lines = source_lines(self._filename) if self._filename is not None else []
-        found: dict[int, list[StatementRecord]] = defaultdict(list)
         for key in self._shares:
             code = self._entries[key].code
             if isinstance(code, CodeType) and code.co_filename == self._filename and code.co_name == "<module>":
-                for record in self._statement(code, self._entries[key], lines):
-                    found[record.lineno].append(record)
-        for lineno in sorted(found, key=lambda lineno: (lineno == 0, lineno)):
-            yield functools.reduce(_joined, found[lineno])
+                yield self._statement(code, self._entries[key], lines)
 
-    def _statement(self, code: CodeType, entry: Any, lines: list[str]) -> Iterator[StatementRecord]:
-        """The statement that is `code`; if its value was displayed, that is a row of its own."""
-        first, last = _line_range(code)
-        source = lines[first - 1] if 0 < first <= len(lines) else ""
+    def _statement(self, code: CodeType, entry: Any, lines: list[str]) -> StatementFigures:
+        first, last = line_range(code)
         calls = [call for call in entry.calls or () if not _is_own(call.code)]
         displays = [call for call in calls if self._displays(call.code)]
+        imports = [call for call in calls if is_import(call.code)]
         shown = sum(call.totaltime for call in displays)
-        n_calls = sum(call.callcount for call in calls) - sum(call.callcount for call in displays)
-        yield StatementRecord(first, source, max(entry.totaltime - shown, 0.0), n_calls, last)
-        if displays:
-            yield StatementRecord(0, "display of the last value", shown, len(displays))
+        return StatementFigures(
+            code,
+            first,
+            last,
+            source=lines[first - 1] if 0 < first <= len(lines) else "",
+            time=max(entry.totaltime - shown, 0.0),
+            calls=sum(call.callcount for call in calls) - sum(call.callcount for call in displays),
+            shown=shown,
+            n_shown=len(displays),
+            imports=sum(call.totaltime for call in imports),
+            n_imports=sum(call.callcount for call in imports),
+        )
 
     def _displays(self, code: CodeType | str) -> bool:
         """Whether `code` is IPython's display hook, and had something to display: not None, nor silenced by ``;``."""
-        if not isinstance(code, CodeType) or code.co_name != "__call__" or not _DISPLAY_HOOK.search(code.co_filename):
+        if not isinstance(code, CodeType) or code.co_name != "__call__" or not is_display_hook(code):
             return False
         called = self._entries[id(code)].calls if id(code) in self._entries else None
         return any(getattr(call.code, "co_name", "") == "start_displayhook" for call in called or ())
@@ -357,11 +368,11 @@ class CallGraph:
         )
 
     def _total(self, key: int) -> Share:
-        """All that was recorded of a function; that a stack was sampled meanwhile takes nothing from its own time."""
+        """All that was recorded of a function; that we looked on meanwhile takes nothing from its own time."""
         entry = self._entries[key]
         share = Share.of(entry)
-        sampling = sum(call.totaltime for call in entry.calls or () if call.code is _SAMPLING)
-        return share._replace(tottime=share.tottime + sampling)
+        between = sum(call.totaltime for call in entry.calls or () if call.code in _CALLED_IN_BETWEEN)
+        return share._replace(tottime=share.tottime + between)
 
     def _record(self, name: Key, keys: list[int], share: Share) -> FunctionRecord:
         code = self._entries[keys[0]].code
@@ -403,20 +414,6 @@ def _pstats_key(code: CodeType | str) -> Key:
     if isinstance(code, CodeType):
         return code.co_filename, code.co_firstlineno, code.co_name
     return "~", 0, code
-
-
-def _line_range(code: CodeType) -> tuple[int, int]:
-    """The first and last line of a statement: co_firstlineno is 1 for every one of a cell."""
-    numbers = {line for _, _, line in code.co_lines() if line}
-    if code.co_flags & inspect.CO_COROUTINE:  # the making of the coroutine stands on co_firstlineno
-        numbers = numbers - {code.co_firstlineno} or numbers
-    return min(numbers, default=0), max(numbers, default=0)
-
-
-def _joined(one: StatementRecord, other: StatementRecord) -> StatementRecord:
-    """A statement that ran twice, as one row."""
-    end = max(one.end_lineno, other.end_lineno)
-    return StatementRecord(one.lineno, one.source, one.time + other.time, one.calls + other.calls, end)
 
 
 _CALIBRATION_CALLS: Final = 1000

@@ -11,6 +11,10 @@
 * The stack is read outward to the cell's statement, or to the frame that holds the
   block. Samples without either are of the event loop: if the user's code is on the
   stack it is a task, which begins there; if not, the cell waits.
+* While the cell awaits, its frames are not on the stack: the coroutines are asked what
+  they wait for, from the statement inward, and the time is theirs.
+* Time in which the thread did not run, by its own doing, is waiting: a sleep, a lock, a
+  read. That the machine had other work is not.
 * What a reader sees is decided when the tree is made. This package's own frames, code
   without a file and comprehensions count on their caller; neighbouring frames of one
   library are one; recursion, also of several functions in turn, is folded.
@@ -18,22 +22,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType
-from typing import Final
+from dataclasses import dataclass
+from types import CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any, Final
 
+from jupyter_profkit.engines.idle import IdleMeter
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
-from jupyter_profkit.source import is_user_file, label_of, source_lines
+from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
 
-__all__ = ["OUTSIDE", "StackSampler"]
+__all__ = ["AWAITING", "OUTSIDE", "Meanwhile", "StackSampler"]
 
 OUTSIDE: Final = "(waiting, or work of the event loop and the shell)"
 """The frame that stands for the time in which nothing of the cell was on the stack."""
+
+AWAITING: Final = "(awaiting)"
+"""The frame that stands for the time in which a coroutine waited, and nothing of the cell ran."""
 
 _SHELL: Final = ("IPython", "ipykernel")
 """What these call of other libraries is the shell's work all the same."""
@@ -47,15 +57,34 @@ _LONGEST_PAUSE: Final = 10
 _LONGEST_SOURCE: Final = 80
 
 
+_SUSPENDED: Final = (lambda: None).__code__
+"""Stands between the coroutines that wait and what was on the stack meanwhile."""
+
+
 class _Node:
     """A code object on one path of callers."""
 
-    __slots__ = ("children", "n_samples", "weight")
+    __slots__ = ("children", "idle", "n_samples", "weight")
 
     def __init__(self) -> None:
         self.children: dict[CodeType, _Node] = {}
         self.weight = 0.0
+        self.idle = 0.0
         self.n_samples = 0
+
+
+@dataclass(slots=True)
+class Meanwhile:
+    """What else went on while a statement ran, in seconds; none of it is part of another."""
+
+    imports: float = 0.0
+    """Modules that were loaded, but not at the statement's own request."""
+    waiting: float = 0.0
+    """The thread slept, or stood still for a lock or a device; the statement's own frames were on the stack."""
+    awaiting: float = 0.0
+    """The statement was suspended, and nothing of the user's ran."""
+    tasks: float = 0.0
+    """The statement was suspended, and the user's other tasks ran."""
 
 
 class StackSampler:
@@ -77,6 +106,8 @@ class StackSampler:
         self._pacer: Pacer | None = None
         self._base: FrameType | None = None
         self._base_code: CodeType | None = None
+        self._task: Any = None
+        self._idle: IdleMeter | None = None
         self._last = 0.0
         self._root = _Node()
         self._n_nodes = 0
@@ -89,6 +120,8 @@ class StackSampler:
         if self._filename is None:
             self._base = _outside_of_us(sys._getframe(1))
             self._base_code = self._base.f_code if self._base is not None else None
+        self._task = _current_task()
+        self._idle = IdleMeter.of_this_thread()
         self._last = time.perf_counter()
         for make in (self._make_pacer, ThreadPacer):
             pacer = make(self._tick)
@@ -103,14 +136,15 @@ class StackSampler:
         """End sampling; a second call does nothing."""
         if self._pacer is not None:
             self._pacer.stop()
-        self._pacer = self._base = None
+        self._pacer = self._base = self._task = None
 
     def _tick(self, frame: FrameType | None) -> float:
         """Take a sample; returns the seconds to the next one."""
         __tracebackhide__ = True
         now, began = time.perf_counter(), time.thread_time()  # the machine's other work is not this sample's cost
-        self._add(self._codes(frame), now - self._last)
-        self._last = now
+        passed, self._last = now - self._last, now
+        idle = self._idle.read(passed) if self._idle is not None else 0.0
+        self._add(self._codes(frame), passed, idle)
         took = time.thread_time() - began
         self.cost += took
         return min(max(self._interval, took / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
@@ -124,11 +158,24 @@ class StackSampler:
             if not codes or code is not codes[-1]:
                 codes.append(code)
             if frame is base or (code.co_filename == filename and code.co_name == "<module>"):
-                break
+                return codes
             frame = frame.f_back
-        return codes
+        awaiting = self._awaiting()
+        return [*codes, _SUSPENDED, *reversed(awaiting)] if awaiting else codes
 
-    def _add(self, codes: list[CodeType], weight: float) -> None:
+    def _awaiting(self) -> list[CodeType]:
+        """The coroutines that wait one for another, from the block inward; nothing if the block does not wait."""
+        found: list[CodeType] = []
+        waits = self._task.get_coro() if self._task is not None else None
+        while type(waits) in _CODE_AND_AWAITED:  # of other awaitables nothing is asked: it might run the user's code
+            code_name, awaited_name = _CODE_AND_AWAITED[type(waits)]
+            code = getattr(waits, code_name)
+            if found or self._begins_block(code):
+                found.append(code)
+            waits = getattr(waits, awaited_name)
+        return found
+
+    def _add(self, codes: list[CodeType], weight: float, idle: float = 0.0) -> None:
         node = self._root
         for code in codes[: -_DEEPEST_RAW - 1 : -1]:
             child = node.children.get(code)
@@ -139,6 +186,7 @@ class StackSampler:
                 self._n_nodes += 1
             node = child
         node.weight += weight
+        node.idle += idle
         node.n_samples += 1
 
     # what a reader sees
@@ -165,17 +213,44 @@ class StackSampler:
 
     def _path(self, codes: list[CodeType], node: _Node) -> Frame | None:
         """A stack as a tree of one branch; None for this package's own work around the cell."""
+        awaiting, running = _split(codes)
+        frames = self._frames(self._of_the_block(running))
+        if not frames:
+            if any(is_own_code(code) for code in running):
+                return None
+            frames = self._frames(awaiting)
+            frames.append(Frame(AWAITING if frames else OUTSIDE, "", 0))
+        return _branch(frames, node)
+
+    def _frames(self, codes: Sequence[CodeType]) -> list[Frame]:
         frames: list[Frame] = []
-        for code in self._of_the_block(codes):
+        for code in codes:
             frame = self._frame(code, frames)
             if frame is not None and len(frames) < _DEEPEST:
                 frames.append(frame)
                 _fold(frames)
-        if not frames:
-            if any(is_own_code(code) for code in codes):
-                return None
-            frames.append(Frame(OUTSIDE, "", 0))
-        return _branch(frames, node)
+        return frames
+
+    def meanwhile(self) -> dict[CodeType, Meanwhile]:
+        """What else went on during each statement of a cell or script."""
+        found: dict[CodeType, Meanwhile] = {}
+        for codes, node in self._leaves():
+            awaiting, running = _split(codes)
+            begun = [code for code in (awaiting or running)[:1] if self._begins_block(code)]
+            if not begun:
+                continue
+            spent = found.setdefault(begun[0], Meanwhile())
+            if awaiting:
+                self._add_suspended(spent, running, node)
+            elif not any(is_display_hook(code) for code in running):
+                _add_running(spent, running, node)
+        return found
+
+    def _add_suspended(self, spent: Meanwhile, running: Sequence[CodeType], node: _Node) -> None:
+        if self._of_the_block(running):
+            spent.tasks += node.weight
+        elif not any(is_own_code(code) for code in running):
+            spent.awaiting += node.weight
 
     def _of_the_block(self, codes: Sequence[CodeType]) -> Sequence[CodeType]:
         """The part of a stack that is the block's business."""
@@ -209,9 +284,51 @@ class StackSampler:
         package = _package(code.co_filename)
         if not package or (callers and not callers[-1].is_user and callers[-1].label in {package, *_SHELL}):
             return None
-        if package in _SHELL and code.co_filename.endswith("displayhook.py"):
+        if is_display_hook(code):
             name = "display of the last value"
         return Frame(name, code.co_filename, code.co_firstlineno, package)
+
+
+_CODE_AND_AWAITED: Final[dict[type, tuple[str, str]]] = {
+    CoroutineType: ("cr_code", "cr_await"),
+    GeneratorType: ("gi_code", "gi_yieldfrom"),
+}
+_DISPLAY_HOOK: Final = re.compile(r"[/\\](IPython[/\\]core|ipykernel)[/\\]displayhook\.py$")
+
+
+def is_display_hook(code: CodeType) -> bool:
+    """Whether it is the code that shows the value of a cell's last expression."""
+    return bool(_DISPLAY_HOOK.search(code.co_filename))
+
+
+def is_import(code: object) -> bool:
+    """Whether it is the code by which Python loads a module that is not loaded yet."""
+    return getattr(code, "co_name", "") == "_find_and_load" and "importlib" in getattr(code, "co_filename", "")
+
+
+def _add_running(spent: Meanwhile, running: Sequence[CodeType], node: _Node) -> None:
+    loading = next((n for n, code in enumerate(running) if is_import(code)), 0)
+    if loading > 1:
+        spent.imports += node.weight
+    elif not loading:
+        spent.waiting += min(node.idle, node.weight)
+
+
+def _split(codes: Sequence[CodeType]) -> tuple[Sequence[CodeType], Sequence[CodeType]]:
+    """The coroutines of the block that wait, and what was on the stack: of the event loop, what it runs."""
+    if _SUSPENDED not in codes:
+        return (), codes
+    found = codes.index(_SUSPENDED)
+    loop = max((n for n, code in enumerate(codes) if code.co_name == "_run_once"), default=found)
+    return codes[:found], codes[max(loop, found) + 1 :]
+
+
+def _current_task() -> Any:
+    """The task that runs on this thread; None if there is none."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    return asyncio.current_task()
 
 
 def _outside_of_us(frame: FrameType | None) -> FrameType | None:
@@ -222,7 +339,7 @@ def _outside_of_us(frame: FrameType | None) -> FrameType | None:
 
 def _statement(code: CodeType) -> Frame:
     """A top-level statement: the shell compiles each by itself, as a module of its own."""
-    lineno = min((line for *_, line in code.co_lines() if line), default=1)
+    lineno = max(line_range(code)[0], 1)
     lines = source_lines(code.co_filename)
     source = lines[lineno - 1].strip() if lineno <= len(lines) else "<module>"
     return Frame(source[:_LONGEST_SOURCE], code.co_filename, lineno, label_of(code.co_filename), is_user=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from jupyter_profkit.views.report import Report
 
 __all__ = ["CallerRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
+
+RowKind = Literal["statement", "imports", "waiting", "awaiting", "tasks", "collections", "display"]
+"""What the time of a row by statement went into."""
 
 Key = tuple[str, int, str]
 """pstats' key of a function: filename, line number, name."""
@@ -82,16 +85,18 @@ class FunctionRecord:
 
 @dataclass(frozen=True, slots=True)
 class StatementRecord:
-    """A top-level statement of the cell, or a row of what ran around them."""
+    """A top-level statement of the cell, or what was taken out of one: waiting, imports, garbage collection."""
 
     lineno: int
-    """0 for a row that is no statement: display of the last value, imports, …"""
+    """Where the statement begins; 0 for what is no statement's own: garbage collection, display of the last value."""
     source: str
+    """Of another row than a statement's: what it is, in words."""
     time: float
-    """Seconds, everything it called included."""
+    """Seconds, everything it called included, less what has a row of its own."""
     calls: int
-    """Calls that the statement itself made, builtins included."""
+    """Calls that the statement itself made, builtins included; modules loaded; collections."""
     end_lineno: int = 0
+    kind: RowKind = "statement"
 
 
 @dataclass(frozen=True, slots=True)

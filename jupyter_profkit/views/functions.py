@@ -21,6 +21,7 @@ from jupyter_profkit.model.functions import (
     CallerRecord,
     FunctionRecord,
     Key,
+    RowKind,
     StatementProfile,
     StatementRecord,
     TimeProfile,
@@ -34,9 +35,9 @@ __all__ = ["callees_report", "callers_report", "report"]
 
 _STATEMENT_COLUMNS: Final = (
     Column("Line #"),
-    Column("Time", tip="everything that the statement called included"),
+    Column("Time", tip="everything that the statement called included, less the rows in brackets"),
     Column("Share", tip="of the whole run"),
-    Column("Calls", tip="made by the statement itself, builtins included"),
+    Column("Calls", tip="made by the statement itself, builtins included; modules loaded; collections"),
     Column("Line Contents", Unit.CODE),
 )
 _FUNCTION_COLUMNS: Final = (
@@ -211,8 +212,25 @@ def _heaviest_statement(statements: StatementProfile) -> str:
         return (
             f"{_percent(between / statements.duration)} outside the statements: waiting, or the event loop's other work"
         )
-    where = f"line {heaviest.lineno}: " if heaviest.lineno else "the "
-    return f"{_percent(statements.share(heaviest))} in {where}{_clip(heaviest.source.strip(), 60)}"
+    return f"{_percent(statements.share(heaviest))} {_where(statements, heaviest)}"
+
+
+def _where(statements: StatementProfile, record: StatementRecord) -> str:
+    """``in line 4: clean(df)``; ``waiting in line 4: …`` if that is what its time went into."""
+    if not record.lineno:
+        article = "the " if record.kind in {"display", "statement"} else ""
+        return f"in {article}{record.source}"
+    doing = _DOING.get(record.kind, "")
+    statement = next((each for each in statements.records if each.lineno == record.lineno), record)
+    return f"{doing}in line {record.lineno}: {_clip(statement.source.strip(), 60)}"
+
+
+_DOING: Final[dict[RowKind, str]] = {
+    "imports": "loading modules ",
+    "waiting": "waiting ",
+    "awaiting": "awaiting ",
+    "tasks": "in tasks that ran meanwhile, ",
+}
 
 
 def _heaviest_function(profile: TimeProfile) -> str:
@@ -262,14 +280,15 @@ def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
 
 def _statement_row(statements: StatementProfile, record: StatementRecord, strong: bool) -> Row:
     share = statements.share(record)
+    is_statement = record.kind == "statement" and record.lineno > 0
     source = record.source + (" …" if record.end_lineno > record.lineno else "")
-    if not record.lineno:
-        source = f"({source})"
+    if not is_statement:
+        source = f"{'    ' if record.lineno else ''}({source})"
     cells = (
-        Cell(str(record.lineno or "")),
+        Cell(str(record.lineno) if is_statement else ""),
         Cell(format_seconds(record.time)),
         Cell(_percent(share), share if share >= 0.005 else None),
-        Cell(f"{record.calls:,}"),
+        Cell(f"{record.calls:,}" if is_statement or record.calls else ""),
         Cell(_clip(source, _LONGEST_LINE)),
     )
     return Row(cells, strong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pstats
 import re
@@ -56,9 +57,26 @@ def test_statements_have_the_cells_own_lines(kernel: Kernel) -> None:
     reply = kernel.run("%%cprofile -v p\n\nx = 1\ntime.sleep(0.03)\nfor n in range(2):\n    time.sleep(0.01)\n")
     rows = re.findall(r"^ +(\d+) .* (\S.*)$", reply.reports[0].split("Functions by")[0], re.MULTILINE)
     assert [int(lineno) for lineno, _ in rows] == [3, 4, 5]
-    assert kernel.value("[(s.lineno, s.calls) for s in p.statements.records]") == "[(3, 0), (4, 1), (5, 2)]"
-    assert kernel.value("[s.time > t for s, t in zip(p.statements.records, (0, .03, .02))]") == "[True, True, True]"
+    statements = "[s for s in p.statements.records if s.kind == 'statement']"
+    assert kernel.value(f"[(s.lineno, s.calls) for s in {statements}]") == "[(3, 0), (4, 1), (5, 2)]"
+    total = "sum(s.time for s in p.statements.records if s.lineno == {})"
+    assert kernel.value(f"{total.format(4)} > 0.03, {total.format(5)} > 0.02") == "(True, True)"
     assert "in line 4: time.sleep(0.03)" in reply.reports[0]
+
+
+def test_waiting_imports_and_collections_are_rows_and_all_rows_add_up(kernel: Kernel) -> None:
+    kernel.run("import sys, asyncio, gc\nsys.modules.pop('wave', None)")
+    reply = kernel.run(
+        "%%cprofile -v p\nimport wave\ntime.sleep(0.05)\nawait asyncio.sleep(0.05)\ngc.collect();\nfoo()"
+    )
+    assert reply.status == "ok"
+    kinds = "sorted({(s.lineno, s.kind) for s in p.statements.records} - {(n, 'statement') for n in range(7)})"
+    found = kernel.value(kinds)
+    assert found is not None
+    assert {(0, "collections"), (0, "display"), (3, "waiting"), (4, "awaiting")} <= set(ast.literal_eval(found))
+    share = kernel.value("sum(s.time for s in p.statements.records) / p.statements.duration")
+    assert share is not None
+    assert 0.8 < float(share) < 1.1
 
 
 def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
@@ -66,11 +84,11 @@ def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
     reply = kernel.run("%%cprofile -v p\nslow = Slow()\nslow")
     assert reply.value == "slow"
     assert "in the display of the last value" in reply.reports[0]
-    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2, 3, 0]"
+    assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2, 3, 0]"
     kernel.run("%%cprofile -v p\nNone")
-    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2]"
+    assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2]"
     kernel.run("%%cprofile -v p\nslow;")
-    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2]"
+    assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2]"
 
 
 def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: Kernel) -> None:
@@ -82,7 +100,10 @@ def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: 
     found = figures(kernel)
     assert found["fib"][:2] == [3 * 15, 3]
     assert not {"_run_once", "select", "dispatch_shell", "run_forever"} & set(found)
-    assert kernel.value("[s.lineno for s in p.statements.records]") == "[2, 3, 6, 7]"
+    lines = "[s.lineno for s in p.statements.records if s.kind == 'statement']"
+    assert kernel.value(lines) == "[2, 3, 6, 7]"
+    awaiting = "[s.lineno for s in p.statements.records if s.kind == 'awaiting']"
+    assert kernel.value(awaiting) == "[6, 7]"
 
 
 def test_a_busy_thread_is_invisible(kernel: Kernel) -> None:
@@ -236,7 +257,7 @@ def test_what_is_awaited_is_waiting_and_tasks_are_the_users(kernel: Kernel) -> N
     kernel.run("%%cprofile -v p\nawait asyncio.gather(job(1), job(2))")
     totals = json.loads(kernel.value("__import__('json').dumps({r.function: r.total for r in p.stacks.roots})")[1:-1])
     assert totals["job"] == pytest.approx(0.06, abs=0.03)
-    assert totals["(waiting, or work of the event loop and the shell)"] > 0.03
+    assert totals["await asyncio.gather(job(1), job(2))"] > 0.03
 
 
 def test_no_flame_takes_no_samples_and_hides_those_that_were_taken(kernel: Kernel) -> None:

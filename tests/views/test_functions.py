@@ -117,6 +117,21 @@ def test_statements_have_line_time_share_calls_and_source():
     assert [row.strong for row in table.rows] == [False, True, True]
 
 
+def test_what_is_taken_out_of_a_statement_stands_under_it_without_a_number():
+    statements = (
+        StatementRecord(2, "fetch(url)", 0.1, 1, 2),
+        StatementRecord(2, "waiting", 0.8, 0, kind="waiting"),
+        StatementRecord(0, "garbage collection", 0.1, 4, kind="collections"),
+    )
+    report = profile(statements=statements).report()
+    assert report.headline.endswith("80 % waiting in line 2: fetch(url)")
+    assert rows(tables(report)[0]) == [
+        ["2", "100.0 ms", "10 %", "1", "fetch(url)"],
+        ["", "800.0 ms", "80 %", "", "    (waiting)"],
+        ["", "100.0 ms", "10 %", "4", "(garbage collection)"],
+    ]
+
+
 def test_the_display_of_the_last_value_is_a_row_without_a_line():
     shown = profile(statements=(StatementRecord(0, "display of the last value", 0.7, 1),)).report()
     assert rows(tables(shown)[0])[0][0] == ""

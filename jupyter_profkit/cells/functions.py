@@ -62,4 +62,4 @@ class TimeMeasurement:
         meanwhile = sampler.meanwhile() if sampler is not None else {}
         statements = StatementProfile(engine.statements(meanwhile), engine.duration)
         stacks = sampler.tree() if sampler is not None else None
-        return TimeProfile(measured, method, engine.functions(), statements, stacks)
+        return TimeProfile(measured, method, engine.functions(), statements, stacks, engine.coroutines())

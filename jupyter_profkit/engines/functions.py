@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import cProfile
 import functools
+import inspect
 import re
 import sys
 import threading
@@ -36,7 +37,7 @@ from jupyter_profkit.engines.statements import StatementFigures, statement_recor
 from jupyter_profkit.engines.timers import SignalPacer
 from jupyter_profkit.engines.tool_slots import MONITORING, profile_holder
 from jupyter_profkit.errors import EngineBusyError
-from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, StatementRecord
+from jupyter_profkit.model.functions import CallerRecord, CoroutineRecord, FunctionRecord, Key, StatementRecord
 from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
 
 __all__ = ["FunctionEngine", "PlainProfiler"]
@@ -161,6 +162,10 @@ class FunctionEngine:
         """The cell's top-level statements that ran, by line; `meanwhile` is what a sampler saw go on in them."""
         return statement_records(self.graph.statements(), meanwhile or {}, self._watch.by_statement, self.duration)
 
+    def coroutines(self) -> tuple[CoroutineRecord, ...]:
+        """The user's coroutine functions that ran; none are known to plain cProfile."""
+        return tuple(self._profiler.awaits.records()) if self.is_scoped else ()
+
     @property
     def description(self) -> str:
         """How it measures, in words."""
@@ -190,6 +195,8 @@ class FunctionEngine:
         if self.n_threads_left_out:
             threads = "thread" if self.n_threads_left_out == 1 else "threads"
             yield f"{self.n_threads_left_out} {threads} started here left out: the figures are of the cell's own thread"
+        if not self.is_scoped and self.graph.has_coroutines():
+            yield "calls and awaiting time of coroutines need Python 3.12 or later; ncalls counts each time one went on"
         if getattr(self._profiler, "was_replaced", False):
             yield "another profiler ran inside and ended the recording early; what came after it is missing"
 
@@ -309,6 +316,11 @@ class CallGraph:
         """Each code object, and how often it was called."""
         for key, share in self._shares.items():
             yield self._entries[key].code, share.ncalls
+
+    def has_coroutines(self) -> bool:
+        """Whether coroutine functions of the user's ran."""
+        codes = (code for code, _ in self.counts() if isinstance(code, CodeType) and code.co_name != "<module>")
+        return any(code.co_flags & inspect.CO_COROUTINE and self._is_users(code) for code in codes)
 
     def n_calls(self, code: CodeType) -> int:
         """How often `code` was called."""

@@ -23,6 +23,9 @@ callbacks are registered with `sys.monitoring` under tool ids of our own:
   other code that the event loop calls (tasks). They switch it on when they are entered
   and off when they are left, so that what the shell does in between is never seen.
 
+* *Coroutines* of the user's are checked as well: whether a call begins or goes on, and
+  how long it waited, cProfile does not tell.
+
 Exceptions that leave a frame have no event per function, so they are always checked.
 """
 
@@ -41,6 +44,7 @@ from itertools import starmap
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
 from jupyter_profkit.source import is_user_file, label_of
 
@@ -99,6 +103,9 @@ class ScopedProfiler:
         self._fast: set[int] = set()
         self._checked: set[int] = set()
         self._roots: set[int] = set()
+        self._coroutines: set[int] = set()
+        self.awaits = AwaitLedger()
+        """What the user's coroutines did."""
         self._n_roots_open = 0
         self._is_on = filename is None
         self._began = 0.0
@@ -126,6 +133,7 @@ class ScopedProfiler:
         if self._filename is None:
             self._enroll_block(sys._getframe(1))
         MONITORING.restart_events()
+        self.awaits = AwaitLedger()
         events = MONITORING.events
         self._began = time.perf_counter()
         MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
@@ -139,6 +147,7 @@ class ScopedProfiler:
         if threading.get_ident() == self._thread:
             self._leave_open_frames(sys._getframe(1))
         self._release_tools()
+        self.awaits.close()
         self._codes.clear()
 
     def getstats(self) -> list[Any]:
@@ -163,7 +172,10 @@ class ScopedProfiler:
         is_root = self._may_be_root(code)
         if is_root:
             self._roots.add(key)
-        if is_root or self._needs_check(code):
+        is_coroutine = self._is_coroutine(code)
+        if is_coroutine:
+            self._coroutines.add(key)
+        if is_root or is_coroutine or self._needs_check(code):
             self._checked.add(key)
             MONITORING.set_local_events(self._scout, code, self._checked_events)
         else:
@@ -176,12 +188,17 @@ class ScopedProfiler:
             return False
         return not self._is_on or bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
+    def _is_coroutine(self, code: CodeType) -> bool:
+        """Whether it is a coroutine function of the user's; the statement that awaits it is none."""
+        return bool(code.co_flags & inspect.CO_COROUTINE) and code.co_name != "<module>" and self._is_users(code)
+
     def _enroll_block(self, frame: FrameType | None) -> None:
         """Enroll the code whose frame holds the measured block: it began before us."""
         while frame is not None and is_own_code(frame.f_code):
             frame = frame.f_back
         if frame is not None:
             self._enroll(frame.f_code)
+            self._coroutines.discard(id(frame.f_code))  # that call is not ours
 
     def _needs_check(self, code: CodeType) -> bool:
         return self.checks_all or (bool(self._shell_threads) and _library(code.co_filename) in _shared)
@@ -247,10 +264,22 @@ class ScopedProfiler:
             self._n_roots_open += 1
             if self._n_roots_open == 1:
                 self._switch(on=True)
+        if key in self._coroutines:
+            self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
             enter(code, *event)
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
+        if id(code) in self._coroutines and threading.get_ident() == self._thread:
+            self.awaits.end(sys._getframe(1))
+        self._left(code, offset, value)
+
+    def _on_yield(self, code: CodeType, offset: int, value: object) -> None:
+        if id(code) in self._coroutines and threading.get_ident() == self._thread:
+            self.awaits.pause(sys._getframe(1))
+        self._left(code, offset, value)
+
+    def _left(self, code: CodeType, offset: int, value: object) -> None:
         key = id(code)
         if not self._is_on or key not in self._codes or threading.get_ident() != self._thread:
             return
@@ -309,8 +338,8 @@ class ScopedProfiler:
             event: self._checked_callback(callback) for event, callback in self._fast_callbacks.items()
         }
         checked |= dict.fromkeys(("PY_START", "PY_RESUME"), self._on_start)
-        checked |= dict.fromkeys(("PY_RETURN", "PY_YIELD", "PY_UNWIND"), self._on_leave)
-        self._register(scout, checked | {"PY_THROW": self._on_throw})
+        checked |= dict.fromkeys(("PY_RETURN", "PY_UNWIND"), self._on_leave)
+        self._register(scout, checked | {"PY_YIELD": self._on_yield, "PY_THROW": self._on_throw})
         self._switch(on=self._is_on)
 
     @property

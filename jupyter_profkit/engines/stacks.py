@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
+from jupyter_profkit.engines.awaits import current_task
 from jupyter_profkit.engines.idle import IdleMeter
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
@@ -120,7 +121,7 @@ class StackSampler:
         if self._filename is None:
             self._base = _outside_of_us(sys._getframe(1))
             self._base_code = self._base.f_code if self._base is not None else None
-        self._task = _current_task()
+        self._task = current_task()
         self._idle = IdleMeter.of_this_thread()
         self._last = time.perf_counter()
         for make in (self._make_pacer, ThreadPacer):
@@ -321,14 +322,6 @@ def _split(codes: Sequence[CodeType]) -> tuple[Sequence[CodeType], Sequence[Code
     found = codes.index(_SUSPENDED)
     loop = max((n for n, code in enumerate(codes) if code.co_name == "_run_once"), default=found)
     return codes[:found], codes[max(loop, found) + 1 :]
-
-
-def _current_task() -> Any:
-    """The task that runs on this thread; None if there is none."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None or asyncio._get_running_loop() is None:
-        return None
-    return asyncio.current_task()
 
 
 def _outside_of_us(frame: FrameType | None) -> FrameType | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jupyter_profkit.views.report import Report
 
-__all__ = ["CallerRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
+__all__ = ["CallerRecord", "CoroutineRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
 
 RowKind = Literal["statement", "imports", "waiting", "awaiting", "tasks", "collections", "display"]
 """What the time of a row by statement went into."""
@@ -84,6 +84,24 @@ class FunctionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CoroutineRecord:
+    """A coroutine function of the user's own."""
+
+    function: str
+    filename: str
+    lineno: int
+    calls: int
+    """Calls; that a call went on after an ``await`` is not another."""
+    on_cpu: float
+    """Seconds in which its frame ran, everything it called included."""
+    awaiting: float
+    """Seconds in which its calls waited, added up; several may wait at the same time."""
+    tasks: tuple[str, ...] = ()
+    """Names of the tasks that it ran in, other than the cell's own."""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatementRecord:
     """A top-level statement of the cell, or what was taken out of one: waiting, imports, garbage collection."""
 
@@ -138,6 +156,8 @@ class TimeProfile(Result):
     statements: StatementProfile
     stacks: CallTree | None = None
     """The call paths that took the time, sampled in the same run."""
+    coroutines: tuple[CoroutineRecord, ...] = ()
+    """The user's coroutine functions; empty before Python 3.12."""
 
     @property
     def stats(self) -> pstats.Stats:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from jupyter_profkit.model.functions import (
     CallerRecord,
+    CoroutineRecord,
     FunctionRecord,
     Key,
     RowKind,
@@ -29,6 +30,7 @@ from jupyter_profkit.model.functions import (
 from jupyter_profkit.options.cprofile import CPROFILE, Limit, limits, sort_keys
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.call_tree import flame_view, method_of
+from jupyter_profkit.views.display_hook import Listed, with_display_folded
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, TreeView, Unit, warning_of
 
 __all__ = ["callees_report", "callers_report", "report"]
@@ -48,6 +50,13 @@ _FUNCTION_COLUMNS: Final = (
     Column("percall", tip="cumtime / primitive calls"),
     Column("filename:lineno(function)", Unit.TEXT),
 )
+_COROUTINE_COLUMNS: Final = (
+    Column("calls", tip="calls; that one went on after an await is not another"),
+    Column("on-CPU", tip="seconds in which its frame ran, everything it called included"),
+    Column("awaiting", tip="seconds in which its calls waited, added up; several may wait at the same time"),
+    Column("tasks", Unit.TEXT, tip="the tasks that it ran in"),
+    Column("filename:lineno(function)", Unit.TEXT),
+)
 _EDGE_COLUMNS: Final = (
     Column("ncalls"),
     Column("tottime", tip="seconds in the callee itself, when called from there"),
@@ -62,6 +71,7 @@ _N_ROWS_AT_MOST: Final = 500
 _N_WITH_FOLDS: Final = 25
 _N_NEIGHBOURS: Final = 6
 _N_STRONG: Final = 3
+_N_TASKS: Final = 3
 _N_BOXES: Final = 150
 _LONGEST_LINE: Final = 120
 _LONGEST_NAME: Final = 100
@@ -90,7 +100,12 @@ def report(result: TimeProfile | StatementProfile, **display: Any) -> Report:
     return Report(
         title=_title(result),
         headline=_headline(result),
-        parts=(*_statement_tables(result.statements), *_function_tables(result, shown), *_flame(result, shown)),
+        parts=(
+            *_statement_tables(result.statements),
+            *_coroutine_tables(result.coroutines),
+            *_function_tables(result, shown),
+            *_flame(result, shown),
+        ),
         notes=tuple(_notes(result)),
         method=tuple(_method(result)),
         warning=warning_of(result.session),
@@ -136,6 +151,12 @@ class _Display:
     modules: tuple[str, ...]
     exclude: tuple[str, ...]
     flame: bool
+
+    @property
+    def selects(self) -> bool:
+        """Whether functions are asked for by name."""
+        by_text = any(isinstance(limit, str) for limit in self.limits)
+        return by_text or bool(self.functions or self.modules or self.exclude)
 
     @classmethod
     def of(cls, display: dict[str, Any]) -> _Display:
@@ -301,6 +322,46 @@ def _between(statements: StatementProfile) -> str:
     return f"{format_seconds(rest)} ({_percent(rest / statements.duration)}) outside the statements"
 
 
+# the coroutines
+
+
+def _coroutine_tables(records: Sequence[CoroutineRecord]) -> tuple[TableView, ...]:
+    if not records:
+        return ()
+    ordered = sorted(records, key=lambda record: (-record.awaiting - record.on_cpu, record.label, record.lineno))
+    kept, others = ordered[:_N_ROWS_FOLDED], ordered[_N_ROWS_FOLDED:]
+    longest = max(record.awaiting for record in kept)
+    rows = tuple(_coroutine_row(record, record.awaiting / longest if longest else 0.0) for record in kept)
+    footer = (
+        f"{len(others)} other {_plural('coroutine', len(others))}: "
+        f"{_seconds(sum(record.on_cpu for record in others))} s on the CPU, "
+        f"{_seconds(sum(record.awaiting for record in others))} s awaiting"
+        if others
+        else ""
+    )
+    return (TableView("Coroutines, seconds", _COROUTINE_COLUMNS, rows, footer),)
+
+
+def _coroutine_row(record: CoroutineRecord, bar: float) -> Row:
+    cells = (
+        Cell(f"{record.calls:,}"),
+        Cell(_seconds(record.on_cpu)),
+        Cell(_seconds(record.awaiting), bar if bar >= 0.005 else None),
+        Cell(_tasks(record.tasks)),
+        Cell(_clip(f"{record.label or record.filename}:{record.lineno}({record.function})", _LONGEST_NAME)),
+    )
+    return Row(cells)
+
+
+def _tasks(names: Sequence[str]) -> str:
+    """``Task-3, Task-4 and 8 more``; a coroutine that only the cell itself awaited ran in no task of its own."""
+    if not names:
+        return "the cell's own"
+    shown = ", ".join(_clip(name, 30) for name in names[:_N_TASKS])
+    more = len(names) - _N_TASKS
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
 # the call paths
 
 
@@ -314,9 +375,10 @@ def _flame(profile: TimeProfile, shown: _Display) -> tuple[TreeView, ...]:
 
 
 def _function_tables(profile: TimeProfile, shown: _Display) -> Iterator[TableView]:
-    records = [record for record in profile.functions if shown.wants(record)]
     if not profile.functions:
         return
+    listed = Listed(list(profile.functions)) if shown.selects else with_display_folded(profile)
+    records = [record for record in listed.records if shown.wants(record)]
     neighbours = _Neighbours(profile)
     kept = shown.limited(_sorted(records, shown.sort))
     order = ", ".join(_ORDERS[key][0] for key in shown.sort)
@@ -324,18 +386,18 @@ def _function_tables(profile: TimeProfile, shown: _Display) -> Iterator[TableVie
         f"Functions by {order}, seconds",
         _FUNCTION_COLUMNS,
         tuple(_function_row(profile, record, neighbours, n < _N_WITH_FOLDS) for n, record in enumerate(kept)),
-        _others(profile, kept),
+        _others(profile, listed, kept),
     )
     for key in _FOLDED_ORDERS:
         if key != shown.sort[0]:
-            yield _folded_table(profile, records, key)
+            yield _folded_table(profile, listed, records, key)
 
 
-def _folded_table(profile: TimeProfile, records: Sequence[FunctionRecord], key: str) -> TableView:
+def _folded_table(profile: TimeProfile, listed: Listed, records: Sequence[FunctionRecord], key: str) -> TableView:
     kept = _sorted(records, (key,))[:_N_ROWS_FOLDED]
     rows = tuple(_function_row(profile, record, None, with_folds=False) for record in kept)
     caption = f"Functions by {_ORDERS[key][0]}, seconds"
-    return TableView(caption, _FUNCTION_COLUMNS, rows, _others(profile, kept), folded=True, in_text=False)
+    return TableView(caption, _FUNCTION_COLUMNS, rows, _others(profile, listed, kept), folded=True, in_text=False)
 
 
 def _sorted(records: Iterable[FunctionRecord], keys: Sequence[str]) -> list[FunctionRecord]:
@@ -343,19 +405,23 @@ def _sorted(records: Iterable[FunctionRecord], keys: Sequence[str]) -> list[Func
     return sorted(records, key=lambda record: (*(order(record) for order in orders), name_of(record)))
 
 
-def _others(profile: TimeProfile, kept: Collection[FunctionRecord]) -> str:
+def _others(profile: TimeProfile, listed: Listed, kept: Collection[FunctionRecord]) -> str:
     """What the rows leave out, so that they add up to the whole."""
     shown = {id(record) for record in kept}
-    others = [record for record in profile.functions if id(record) not in shown]
+    others = [record for record in listed.records if id(record) not in shown]
     total = f"{_seconds(profile.tottime)} s in {profile.ncalls:,} calls of {len(profile.functions)} functions"
-    if not others:
-        return f"all together {total}"
-    calls = sum(record.ncalls for record in others)
-    own = sum(record.tottime for record in others)
-    return (
-        f"{len(others)} other {_plural('function', len(others))}: {_seconds(own)} s of their own in {calls:,} "
-        f"{_plural('call', calls)}; all together {total}"
-    )
+    words = [f"all together {total}"]
+    if others:
+        calls = sum(record.ncalls for record in others)
+        own = sum(record.tottime for record in others)
+        words.insert(
+            0,
+            f"{len(others)} other {_plural('function', len(others))}: {_seconds(own)} s of their own in {calls:,} "
+            f"{_plural('call', calls)}",
+        )
+    if listed.n_folded and any(record.key == listed.row for record in kept):
+        words.append(f"{listed.n_folded} that only the display called are in its row; -m GLOB lists them")
+    return "; ".join(words)
 
 
 def _function_row(

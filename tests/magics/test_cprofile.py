@@ -104,6 +104,9 @@ def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: 
     assert kernel.value(lines) == "[2, 3, 6, 7]"
     awaiting = "[s.lineno for s in p.statements.records if s.kind == 'awaiting']"
     assert kernel.value(awaiting) == "[6, 7]"
+    coroutines = "[(c.function, c.calls, c.awaiting > 0.05, len(c.tasks)) for c in p.coroutines]"
+    if kernel.value("__import__('sys').version_info > (3, 12)") == "True":
+        assert kernel.value(coroutines) == "[('work', 3, True, 2)]"
 
 
 def test_a_busy_thread_is_invisible(kernel: Kernel) -> None:

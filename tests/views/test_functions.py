@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_profkit.errors import OptionError, TargetError
 from jupyter_profkit.model.functions import (
     CallerRecord,
+    CoroutineRecord,
     FunctionRecord,
     StatementProfile,
     StatementRecord,
@@ -130,6 +133,54 @@ def test_what_is_taken_out_of_a_statement_stands_under_it_without_a_number():
         ["", "800.0 ms", "80 %", "", "    (waiting)"],
         ["", "100.0 ms", "10 %", "4", "(garbage collection)"],
     ]
+
+
+def test_coroutines_have_calls_time_that_ran_time_that_waited_and_their_tasks():
+    found = (
+        CoroutineRecord("main", CELL, 3, 1, 0.1, 0.2, (), "In [7]"),
+        CoroutineRecord("fetch", CELL, 9, 1200, 0.1, 40.0, ("a", "b", "c", "d", "e"), "In [7]"),
+    )
+    table = tables(replace(profile(), coroutines=found).report())[1]
+    assert rows(table) == [
+        ["1,200", "0.100000", "40.000000", "a, b, c and 2 more", "In [7]:9(fetch)"],
+        ["1", "0.100000", "0.200000", "the cell's own", "In [7]:3(main)"],
+    ]
+
+
+HOOK = ("/site-packages/IPython/core/displayhook.py", 258, "__call__")
+FORMAT = ("/site-packages/IPython/core/formatters.py", 9, "format")
+LOOKUP = ("/site-packages/IPython/core/formatters.py", 90, "lookup")
+REPR = (CELL, 5, "__repr__")
+LEN = ("~", 0, "<built-in method builtins.len>")
+
+
+def displayed():
+    return profile((
+        function(MODULE, 1, 0.1, 1.0, label="In [7]", user=True),
+        function(HOOK, 1, 0.1, 0.9, callers=[call(MODULE)]),
+        function(FORMAT, 4, 0.2, 0.8, callers=[call(HOOK)]),
+        function(LOOKUP, 9, 0.3, 0.3, callers=[call(FORMAT), call(LOOKUP)]),
+        function(REPR, 1, 0.2, 0.3, callers=[call(FORMAT)], label="In [7]", user=True),
+        function(LEN, 8, 0.1, 0.1, callers=[call(FORMAT), call(REPR)]),
+    ))  # fmt: skip
+
+
+def test_what_only_the_display_of_the_last_value_called_is_one_row():
+    table = tables(displayed().report())[1]
+    assert rows(table)[0][:2] == ["1", "0.600000"]
+    assert [name.rpartition("(")[2] for name in names(table)] == [
+        "display of the last value)",
+        "__repr__)",
+        "<module>)",
+        "{built-in method builtins.len}",
+    ]
+    assert table.footer.endswith("2 that only the display called are in its row; -m GLOB lists them")
+    assert sum(float(row[1]) for row in rows(table)) == pytest.approx(1.0)
+
+
+def test_what_the_display_called_is_listed_when_it_is_asked_for():
+    table = tables(displayed().report(functions=("lookup", "format")))[1]
+    assert [name.rpartition("(")[2] for name in names(table)] == ["lookup)", "format)"]
 
 
 def test_the_display_of_the_last_value_is_a_row_without_a_line():

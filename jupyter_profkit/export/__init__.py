@@ -23,7 +23,8 @@ __all__ = ["load", "save"]
 
 _TABLES: Final = frozenset({"line_memory", "timeline", "functions", "statements", "type_counts", "type_growth"})
 _OBJECTS: Final = frozenset({"holders"})
-_ANY: Final = _TABLES | _OBJECTS | {"references"}
+_GRAPHS: Final = frozenset({"references", "call_graph"})
+_ANY: Final = _TABLES | _OBJECTS | _GRAPHS
 
 _WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
     ".speedscope.json": (frozenset({"functions"}), "speedscope", "write_speedscope"),
@@ -35,9 +36,9 @@ _WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
     ".prof": (frozenset({"functions"}), "pstats", "write_pstats"),
     ".pstats": (frozenset({"functions"}), "pstats", "write_pstats"),
     ".dat": (frozenset({"timeline"}), "mprof", "write_mprof"),
-    ".png": (frozenset({"timeline", "references"}), "picture", "write_png"),
-    ".svg": (frozenset({"timeline", "references", "functions"}), "picture", "write_svg"),
-    ".dot": (frozenset({"references"}), "picture", "write_dot"),
+    ".png": (frozenset({"timeline"}) | _GRAPHS, "picture", "write_png"),
+    ".svg": (frozenset({"timeline", "functions"}) | _GRAPHS, "picture", "write_svg"),
+    ".dot": (_GRAPHS, "picture", "write_dot"),
 }
 """For each suffix: the kinds of results it can hold, and the function that writes it."""
 

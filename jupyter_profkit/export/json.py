@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from jupyter_profkit.errors import RecordingError
+from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import StatementProfile, TimeProfile
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.objects import ObjectHolders
@@ -32,6 +33,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
         MemoryTimeline,
         TimeProfile,
         StatementProfile,
+        CallGraph,
         ReferenceGraph,
         TypeCounts,
         TypeGrowth,

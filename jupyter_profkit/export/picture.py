@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import TimeProfile
 from jupyter_profkit.model.references import ReferenceGraph
 from jupyter_profkit.model.result import Result
@@ -25,12 +26,12 @@ def _picture(result: Result) -> TimelineView | GraphView | TreeView:
     raise OptionError(f"there is nothing to draw in this {type(result).__name__}")
 
 
-def write_png(result: MemoryTimeline | ReferenceGraph, path: Path) -> None:
+def write_png(result: MemoryTimeline | ReferenceGraph | CallGraph, path: Path) -> None:
     """Write the plot or graph as PNG."""
     write_view(_picture(result), path, "png")
 
 
-def write_svg(result: MemoryTimeline | ReferenceGraph | TimeProfile, path: Path) -> None:
+def write_svg(result: MemoryTimeline | ReferenceGraph | CallGraph | TimeProfile, path: Path) -> None:
     """Write the plot, graph or flame graph as a standalone SVG document."""
     write_view(_picture(result), path, "svg")
 
@@ -47,6 +48,6 @@ def write_view(view: TimelineView | GraphView | TreeView, path: Path, file_forma
         path.write_text(graph.render_svg(view), encoding="utf-8")
 
 
-def write_dot(result: ReferenceGraph, path: Path) -> None:
+def write_dot(result: ReferenceGraph | CallGraph, path: Path) -> None:
     """Write the graph in Graphviz' language."""
     path.write_text(result.to_dot(), encoding="utf-8")

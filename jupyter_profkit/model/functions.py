@@ -22,6 +22,7 @@ from jupyter_profkit.model.session import Method, Session
 if TYPE_CHECKING:
     import pstats
 
+    from jupyter_profkit.model.call_graph import CallGraph
     from jupyter_profkit.views.report import Report
 
 __all__ = ["CallerRecord", "CoroutineRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
@@ -228,6 +229,18 @@ class TimeProfile(Result):
         from jupyter_profkit.views.functions import callees_report
 
         return callees_report(self, self.find(name))
+
+    def graph(self, limit: int = 30) -> CallGraph:
+        """Who called whom: the `limit` functions with most cumulative time, drawn as `%objrefs` draws objects.
+
+        Raises
+        ------
+        OptionError
+            If that is more than can be drawn, or none.
+        """
+        from jupyter_profkit.views.call_graph import call_graph
+
+        return call_graph(self, limit)
 
     def flame(self) -> Report:
         """The call paths that took the time, as a flame graph: roots on top, as wide as their time.

@@ -21,6 +21,7 @@ _BUILDERS: Final = {
     "timeline": "timeline",
     "functions": "functions",
     "statements": "functions",
+    "call_graph": "call_graph",
     "references": "references",
     "type_counts": "references",
     "type_growth": "references",

@@ -26,7 +26,7 @@ class FakeMeter:
     description = "a test's figures"
 
     def __init__(self, rss: int = 0) -> None:
-        self.rss = self.high = rss
+        self.rss = self.high = self.seen = rss
 
     def open(self) -> None: ...
     def close(self) -> None: ...
@@ -44,7 +44,11 @@ class FakeMeter:
     def all_faults(self) -> int:
         return 0
 
+    def is_unchanged(self) -> bool:
+        return self.rss == self.high == self.seen
+
     def read(self) -> tuple[int, int]:
+        self.seen = self.rss
         high, self.high = self.high, self.rss
         return self.rss, high
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from jupyter_profkit.cells.timeline import record_alongside
 from jupyter_profkit.engines.heap import HeapEngine, with_heap
-from jupyter_profkit.engines.line_memory import LineMemoryEngine
+from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
@@ -57,7 +57,9 @@ class LineMemoryMeasurement:
         if values.no_heap and values.no_lines:
             raise OptionError("--no-heap and --no-lines together leave nothing to measure; use one of them")
         scope = Scope(filename, functions, values.modules, values.exclude)
-        self._lines = _Resident() if values.no_lines else _Lines(scope, frame)
+        self._lines = (
+            _Resident() if values.no_lines else _Lines(scope, frame, None if values.exact else HOT_LINE_BUDGET)
+        )
         self._heap = None if values.no_heap else HeapEngine(scope, insist=values.heap)
         self._heap_is_all = values.no_lines
         self._no_heap_because = ""
@@ -108,8 +110,8 @@ class LineMemoryMeasurement:
 class _Lines:
     """Resident memory by line."""
 
-    def __init__(self, scope: Scope, frame: FrameType | None) -> None:
-        self._engine = LineMemoryEngine(scope)
+    def __init__(self, scope: Scope, frame: FrameType | None, budget: int | None) -> None:
+        self._engine = LineMemoryEngine(scope, budget=budget)
         self._block = scope.block
         self._frame = frame
 

@@ -37,6 +37,8 @@ __all__ = ["CodeLines", "LineLedger", "LineStats"]
 
 T = TypeVar("T")
 
+_UNSETTLED = -1
+
 _NOTEWORTHY = 256 * 1024
 """Bytes: a rise outside every statement that is smaller does not move the peak away from its line."""
 
@@ -44,9 +46,10 @@ _NOTEWORTHY = 256 * 1024
 class LineStats:
     """The figures of one statement, bytes."""
 
-    __slots__ = ("increment", "is_sampled", "mem_usage", "occurrences", "peak", "self_increment")
+    __slots__ = ("increment", "is_sampled", "mem_usage", "occurrences", "peak", "self_increment", "statement")
 
-    def __init__(self) -> None:
+    def __init__(self, statement: int) -> None:
+        self.statement = statement
         self.occurrences = 0
         self.mem_usage = 0
         self.increment = 0
@@ -57,42 +60,37 @@ class LineStats:
 
 @dataclass(slots=True)
 class CodeLines:
-    """A code object, its statements, and their figures by first line."""
+    """A code object, its statements, and their figures."""
 
     code: CodeType
     statements: Statements
     stats: dict[int, LineStats] = field(default_factory=dict)
+    """By first line of the statement."""
+    by_line: dict[int, LineStats] = field(default_factory=dict)
+    """By any line of it that an event came from."""
     n_calls: int = 0
+    n_entries: int = 0
+    """Calls, and resumptions of generators and coroutines."""
     n_active: int = 0
+    is_hot: bool = False
+    """Whether it was entered so often that only some of its calls are told from now on."""
+    muted_in: int = -1
+    """The nap (see `line_tracers`) for whose rest none is told."""
 
 
 class _Activation:
-    __slots__ = (
-        "all_stats",
-        "callees",
-        "code",
-        "high",
-        "highest",
-        "lines",
-        "own",
-        "start",
-        "starts",
-        "statement",
-        "stats",
-        "total",
-    )
+    __slots__ = ("by_line", "callees", "code", "high", "highest", "lines", "own", "settled", "start", "stats", "total")
 
     def __init__(self, lines: CodeLines) -> None:
         self.lines = lines
         self.code = lines.code
-        self.starts = lines.statements.starts
-        self.all_stats = lines.stats
-        self.statement = 0
-        self.stats: LineStats | None = None
+        self.by_line = lines.by_line
+        self.stats: LineStats | None = None  # of the open statement
         self.own = 0  # credit of the open statement
         self.callees = 0  # credit of what it called
         self.start = 0  # resident as it was opened
         self.high = 0  # highest since
+        self.settled = _UNSETTLED  # resident as it was opened, while nothing was credited and nothing rose since
         self.total = 0  # credit of the statements that are closed
         self.highest = 0  # highest of them
 
@@ -100,10 +98,11 @@ class _Activation:
 class _Thread:
     """A thread's activations, and the page faults of its that are accounted for."""
 
-    __slots__ = ("faults", "native_id", "stack")
+    __slots__ = ("faults", "native_id", "stack", "top")
 
     def __init__(self) -> None:
         self.stack: list[_Activation] = []
+        self.top: _Activation | None = None
         self.native_id = get_native_id()
         self.faults = 0
 
@@ -120,7 +119,6 @@ class LineLedger:
     def __init__(self, meter: MemoryMeter, budget: int | None = None) -> None:
         self._meter = meter
         self._budget = sys.maxsize if budget is None else budget
-        self._look: tuple[int, int] | None = None
         self._threads: dict[int, _Thread] = {}
         self._all_faults = 0
         # Reading the meter lets other threads run. No event can come from inside an
@@ -129,14 +127,16 @@ class LineLedger:
         self._is_open = False
         self.failure = ""
         """Why the account ended before the run did."""
-        self.n_events = 0
+        self.n_looks = 0
+        """Events for which the account was brought up to date."""
+        self.n_switches = 0
+        """Those of them that were line events."""
         self.rss_start = self.rss_end = self.peak_rss = self._last = 0
-        self.peak_at: tuple[CodeLines, int] | None = None
+        self.peak_at: tuple[CodeLines, LineStats] | None = None
 
     def open(self) -> None:
         """The run begins."""
-        self._look = self._meter.read()
-        self.rss_start = self._look[0]
+        self.rss_start, _ = self._meter.read()
         self.rss_end = self.peak_rss = self._last = self.rss_start
         self._all_faults = self._meter.all_faults()
         self._is_open = True
@@ -151,7 +151,7 @@ class LineLedger:
             self._is_open = False
             for thread in list(self._threads.values()):
                 while thread.stack:
-                    self._pop(thread.stack, self._last)
+                    self._pop(thread, self._last)
             self.rss_end = self._last
 
     def enter(self, lines: CodeLines) -> None:
@@ -165,40 +165,34 @@ class LineLedger:
 
         It returns `spent` when the statement's budget is used up. This runs for each
         line, so it is a closure, and has a short cut for what most lines do: nothing
-        to memory.
+        to memory. The short cut takes no lock. Other threads may run while the meter
+        is asked, but if one of them changes the account, the meter says so.
         """
-        thread_of, read, switch, lock = self._threads.get, self._meter.read, self._switch, self._lock
-        budget = self._budget
+        thread_of, budget = self._threads.get, self._budget
+        is_unchanged, switch, catch_up = self._meter.is_unchanged, self._switch, self._catch_up
 
         def line(code: CodeType, lineno: int) -> object:
             thread = thread_of(get_ident())
-            if thread is None or not thread.stack:
+            if thread is None:
                 return None
-            top = thread.stack[-1]
-            if top.code is not code:  # a frame that ran before the measurement did
+            top = thread.top
+            if top is None or top.code is not code:
+                return catch_up(thread, code, lineno)
+            stats = top.by_line.get(lineno)
+            before = top.stats
+            if stats is None or before is None:
+                return switch(thread, top, lineno)
+            if stats is before:
                 return None
-            statement = top.starts.get(lineno, lineno)
-            if statement == top.statement:
+            try:
+                if not is_unchanged() or top.settled != self._last:
+                    return switch(thread, top, lineno)
+            except Exception as error:
+                self._fail(error)
                 return None
-            stats = top.all_stats.get(statement)
-            with lock:
-                if not self._is_open:
-                    return None
-                try:
-                    look = read()
-                    if (
-                        look is not self._look or stats is None or top.stats is None
-                        or look[0] != top.start or top.high != top.start or top.callees or top.own
-                    ):  # fmt: skip
-                        switch(thread.stack, top, statement, look)
-                        return None
-                except Exception as error:
-                    self._fail(error)
-                    return None
-                self.n_events += 1
-                top.stats.mem_usage = top.start
-                top.stats, top.statement = stats, statement
-                stats.occurrences += 1
+            before.mem_usage = top.settled
+            top.stats = stats
+            stats.occurrences += 1
             if stats.occurrences > budget:
                 stats.is_sampled = True
                 return spent
@@ -208,8 +202,8 @@ class LineLedger:
 
     def leave(self, code: CodeType) -> None:
         thread = self._threads.get(get_ident())
-        if thread is not None and thread.stack and thread.stack[-1].code is code:
-            self._do(self._leave, thread.stack)
+        if thread is not None and self._is_on_top(thread, code):
+            self._do(self._leave, thread)
 
     def without_credit(self, work: Callable[[], T]) -> T:
         """Do work of ours in the middle of an event: what it takes is no line's.
@@ -224,9 +218,9 @@ class LineLedger:
 
     def _skip(self) -> None:
         """Take what changed for memory that was there before the run."""
-        self._look = self._meter.read()
-        self.rss_start += self._look[0] - self._last
-        self._last = self._look[0]
+        rss, _ = self._meter.read()
+        self.rss_start += rss - self._last
+        self._last = rss
 
     def _do(self, step: Callable[..., object], *args: Any) -> None:
         """One event, alone and while the account is open.
@@ -244,64 +238,88 @@ class LineLedger:
     def _fail(self, error: Exception) -> None:
         self._is_open = False
         self.failure = f"{type(error).__name__}: {error}"
+        self._threads.clear()
 
     def _enter(self, lines: CodeLines) -> None:
-        stack = self._stack()
-        if not stack:
+        thread = self._thread()
+        if not thread.stack:
             self._account(None)
         lines.n_calls += 1
-        self._push(stack, lines)
+        self._push(thread, lines)
+
+    def _is_on_top(self, thread: _Thread, code: CodeType) -> bool:
+        """Whether `code` is the innermost activation, once hot functions are gone that returned untold."""
+        for n_above, activation in enumerate(reversed(thread.stack)):
+            if activation.code is code:
+                for _ in range(n_above):
+                    self._do(self._pop, thread, self._last)
+                return True
+            if not activation.lines.is_hot:
+                break
+        return False  # a frame that ran before the measurement did, or an untold call
+
+    def _catch_up(self, thread: _Thread, code: CodeType, lineno: int) -> None:
+        if self._is_on_top(thread, code):
+            self._switch(thread, thread.stack[-1], lineno)
 
     def _resume(self, lines: CodeLines, statement: int) -> None:
-        stack = self._stack()
-        rss = self._account(stack[-1] if stack else None)
-        self._open(self._push(stack, lines), statement, rss)
+        thread = self._thread()
+        rss = self._account(thread.top)
+        self._open(self._push(thread, lines), _stats_of(lines, statement), rss)
 
-    def _leave(self, stack: list[_Activation]) -> None:
-        self._pop(stack, self._account(stack[-1]))
+    def _leave(self, thread: _Thread) -> None:
+        self._pop(thread, self._account(thread.top))
 
-    def _switch(self, stack: list[_Activation], top: _Activation, statement: int, look: tuple[int, int]) -> None:
-        """Close the open statement of `top`, and open the next."""
+    def _switch(self, thread: _Thread, top: _Activation, lineno: int) -> None:
+        """Close the open statement of `top`, and open that of `lineno` if it is another."""
+        lines = top.lines
+        stats = lines.by_line.get(lineno)
+        if stats is None:
+            stats = lines.by_line[lineno] = _stats_of(lines, lines.statements.start(lineno))
+        if stats is not top.stats:
+            self._do(self._close_and_open, thread.stack, top, stats)
+
+    def _close_and_open(self, stack: list[_Activation], top: _Activation, stats: LineStats) -> None:
+        self.n_switches += 1
         if top.stats is not None:
-            rss = self._account(top, look)
+            rss = self._account(top)
             self._close(top, rss, stack)
         else:  # what led to the call is still the caller's
-            rss = self._account(stack[-2] if len(stack) > 1 else None, look)
-        self._open(top, statement, rss)
-        top.stats.occurrences += 1  # type: ignore[union-attr]
+            rss = self._account(stack[-2] if len(stack) > 1 else None)
+        self._open(top, stats, rss)
+        stats.occurrences += 1
 
-    def _stack(self) -> list[_Activation]:
+    def _thread(self) -> _Thread:
         ident = get_ident()
         thread = self._threads.get(ident)
         if thread is None or (not thread.stack and thread.native_id != get_native_id()):
             thread = self._threads[ident] = _Thread()
             if len(self._threads) == 1:
                 thread.faults = self._meter.faults(thread.native_id)
-        return thread.stack
+        return thread
 
-    @staticmethod
-    def _push(stack: list[_Activation], lines: CodeLines) -> _Activation:
+    def _push(self, thread: _Thread, lines: CodeLines) -> _Activation:
         lines.n_active += 1
-        activation = _Activation(lines)
-        stack.append(activation)
+        lines.n_entries += 1
+        lines.is_hot = lines.n_entries > self._budget
+        activation = thread.top = _Activation(lines)
+        thread.stack.append(activation)
         return activation
 
-    def _account(self, credited: _Activation | None, look: tuple[int, int] | None = None) -> int:
-        """Look at the meter, unless that was done, and credit the change; returns the bytes resident now."""
-        self.n_events += 1
-        self._look = look = look or self._meter.read()
-        rss, high = look
+    def _account(self, credited: _Activation | None) -> int:
+        """Look at the meter, and credit the change; returns the bytes resident now."""
+        self.n_looks += 1
+        rss, high = self._meter.read()
         change = rss - self._last
         self._last = rss
         if len(self._threads) > 1:
             change -= self._share_out(change)
             self._raise_others(credited, high)
         if credited is not None:
-            credited.own += change
-            credited.high = max(credited.high, high)
+            _credit(credited, change, high)
         if high > self.peak_rss:
-            if credited is not None:
-                self.peak_at = (credited.lines, credited.statement)
+            if credited is not None and credited.stats is not None:
+                self.peak_at = (credited.lines, credited.stats)
             elif high - self.peak_rss > _NOTEWORTHY:
                 self.peak_at = None
             self.peak_rss = high
@@ -319,25 +337,21 @@ class LineLedger:
             new, thread.faults = max(0, faults - thread.faults), max(faults, thread.faults)
             if change > 0 and ident != here and thread.stack:
                 part = change * min(new, n_faults) // n_faults
-                thread.stack[-1].own += part
+                _credit(thread.stack[-1], part, 0)
                 shared_out += part
         return min(shared_out, change) if change > 0 else 0
 
     def _raise_others(self, credited: _Activation | None, high: int) -> None:
         """The mark was reset for everybody: open statements of other threads saw it too."""
         for thread in list(self._threads.values()):
-            if thread.stack and thread.stack[-1] is not credited and high > thread.stack[-1].high:
-                thread.stack[-1].high = high
+            if thread.top is not None and thread.top is not credited:
+                _credit(thread.top, 0, high)
 
     @staticmethod
-    def _open(activation: _Activation, statement: int, rss: int) -> None:
-        activation.statement = statement
-        stats = activation.lines.stats.get(statement)
-        if stats is None:
-            stats = activation.lines.stats[statement] = LineStats()
+    def _open(activation: _Activation, stats: LineStats, rss: int) -> None:
         activation.stats = stats
         activation.own = activation.callees = 0
-        activation.start = activation.high = rss
+        activation.start = activation.high = activation.settled = rss
 
     @staticmethod
     def _close(activation: _Activation, rss: int, stack: list[_Activation]) -> None:
@@ -357,12 +371,27 @@ class LineLedger:
         activation.highest = max(activation.highest, activation.high)
         activation.stats = None
 
-    def _pop(self, stack: list[_Activation], rss: int) -> None:
-        activation = stack[-1]
-        self._close(activation, rss, stack)
-        stack.pop()
+    def _pop(self, thread: _Thread, rss: int) -> None:
+        activation = thread.stack[-1]
+        self._close(activation, rss, thread.stack)
+        thread.stack.pop()
         activation.lines.n_active -= 1
-        if stack:
-            caller = stack[-1]
+        caller = thread.top = thread.stack[-1] if thread.stack else None
+        if caller is not None:
             caller.callees += activation.total
-            caller.high = max(caller.high, activation.highest)
+            _credit(caller, 0, activation.highest, unsettle=activation.total != 0)
+
+
+def _stats_of(lines: CodeLines, statement: int) -> LineStats:
+    stats = lines.stats.get(statement)
+    if stats is None:
+        stats = lines.stats[statement] = LineStats(statement)
+    return stats
+
+
+def _credit(activation: _Activation, change: int, high: int, *, unsettle: bool = False) -> None:
+    """Credit the open statement with a change, and let it see how high memory stood."""
+    if change or unsettle or high > activation.high:
+        activation.own += change
+        activation.high = max(activation.high, high)
+        activation.settled = _UNSETTLED

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import time
 from types import CodeType, FrameType
+from typing import Final
 from weakref import WeakSet
 
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger, LineStats
@@ -29,8 +31,8 @@ __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 
 _CALIBRATION_LOOKS = 100
 
-HOT_LINE_BUDGET = 100_000
-"""Runs of a statement that are all looked at, where cost matters more than the last one."""
+HOT_LINE_BUDGET: Final = 100_000 if sys.version_info >= (3, 12) else 50_000
+"""Runs of a statement that are all looked at, where cost matters more than the last one; tracing in 3.11 costs more."""
 
 
 class LineMemoryEngine:
@@ -65,7 +67,9 @@ class LineMemoryEngine:
 
     @property
     def n_events(self) -> int:
-        return self.ledger.n_events
+        """Events of the interpreter that were heard: lines, calls, returns."""
+        n_lines = sum(stats.occurrences for lines in self._followed.all() for stats in lines.stats.values())
+        return self.ledger.n_looks - self.ledger.n_switches + n_lines
 
     def start(self, frame: FrameType | None = None) -> None:
         """Follow lines from now on.
@@ -119,9 +123,9 @@ class LineMemoryEngine:
         """The line that was running when memory was highest."""
         if self.ledger.peak_at is None:
             return None
-        lines, statement = self.ledger.peak_at
+        lines, stats = self.ledger.peak_at
         filename = lines.code.co_filename
-        return Location(filename, statement, _function_name(lines.code), label_of(filename))
+        return Location(filename, stats.statement, _function_name(lines.code), label_of(filename))
 
     def functions(self) -> tuple[FunctionLines, ...]:
         """The figures of every line, the measured block first, then in order of first call."""
@@ -173,6 +177,7 @@ def _function_lines(key: tuple[str, str, int], members: list[CodeLines]) -> Func
         for lineno, figures in lines.stats.items():
             if _is_class_statement(lines.code, lineno):
                 figures.occurrences = 0  # counted where the statement itself ran
+            figures.is_sampled = figures.is_sampled or lines.is_hot
             stats[lineno] = _merged(stats[lineno], figures) if lineno in stats else figures
     text = source_lines(filename)
     linenos = range(1, len(text) + 1) if function == "<module>" else _block_of(text, first, stats)
@@ -193,12 +198,13 @@ def _block_of(text: list[str], first: int, stats: dict[int, LineStats]) -> range
 
 
 def _merged(one: LineStats, other: LineStats) -> LineStats:
-    both = LineStats()
+    both = LineStats(one.statement)
     both.occurrences = one.occurrences + other.occurrences
     both.mem_usage = other.mem_usage
     both.increment = one.increment + other.increment
     both.self_increment = one.self_increment + other.self_increment
     both.peak = max(one.peak, other.peak)
+    both.is_sampled = one.is_sampled or other.is_sampled
     return both
 
 
@@ -213,4 +219,5 @@ def _record(lineno: int, source: str, stats: LineStats | None) -> LineRecord:
         increment=stats.increment,
         self_increment=stats.self_increment,
         peak=stats.peak,
+        sampled=stats.is_sampled,
     )

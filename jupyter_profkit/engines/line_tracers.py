@@ -7,7 +7,9 @@
   Code that is not followed gets no local trace function.
 
 A statement that has run so often that its budget is spent is switched off, and on
-again every 50 ms: a loop of ten million turns is then looked at now and then.
+again every 50 ms: a loop of ten million turns is then looked at now and then. So is
+a function that was called that often; of its calls the first in each such nap is
+told, if its return can be told too.
 
 Both count a generator's or coroutine's suspension as leaving, and its resumption
 as going on inside the line where it was suspended.
@@ -126,7 +128,8 @@ if sys.version_info >= (3, 12):
         def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
             self._ledger = ledger
             self._followed = followed
-            self._waker = Waker(sys.monitoring.restart_events)
+            self._waker = Waker(self._wake)
+            self._n_naps = 0
             self._tool_id = -1
             self._switched_on: list[CodeType] = []
 
@@ -152,6 +155,10 @@ if sys.version_info >= (3, 12):
             release_tool(tool_id)
             self._tool_id = -1
 
+        def _wake(self) -> None:
+            sys.monitoring.restart_events()
+            self._n_naps += 1  # after that: a call is only told while returns are surely heard
+
         def _lines_of(self, code: CodeType, frame: FrameType) -> CodeLines | None:
             """The lines of a code that begins; the first time, its line events are switched on."""
             lines = self._followed.get(code)
@@ -170,23 +177,23 @@ if sys.version_info >= (3, 12):
 
             def on_start(code: CodeType, _offset: int) -> Any:
                 lines = get(code) or lines_of(code, sys._getframe(1))
-                if lines is None:
+                if lines is None or lines.muted_in == self._n_naps:
                     return disable
                 enter(lines)
-                return None
+                return disable if lines.is_hot else None
 
             def on_resume(code: CodeType, _offset: int) -> Any:
                 frame = sys._getframe(1)
                 lines = get(code) or lines_of(code, frame)
-                if lines is None:
+                if lines is None or lines.muted_in == self._n_naps:
                     return disable
                 resume(lines, frame.f_lineno)
-                return None
+                return disable if lines.is_hot else None
 
             def on_throw(code: CodeType, _offset: int, _error: BaseException) -> None:
                 frame = sys._getframe(1)  # this event cannot be disabled
                 lines = get(code) or lines_of(code, frame)
-                if lines is not None:
+                if lines is not None and lines.muted_in != self._n_naps:
                     resume(lines, frame.f_lineno)
 
             def on_line(code: CodeType, lineno: int) -> Any:
@@ -195,8 +202,17 @@ if sys.version_info >= (3, 12):
                     wake()
                 return answer
 
-            def on_leave(code: CodeType, _offset: int, _value: object) -> None:
+            def on_leave(code: CodeType, _offset: int, _value: object) -> Any:
                 leave(code)
+                lines = get(code)
+                if lines is None or not lines.is_hot:
+                    return None
+                lines.muted_in = self._n_naps
+                wake()
+                return disable
+
+            def on_unwind(code: CodeType, _offset: int, _error: BaseException) -> None:
+                leave(code)  # this event cannot be disabled
 
             events = sys.monitoring.events
             return {
@@ -206,7 +222,7 @@ if sys.version_info >= (3, 12):
                 events.LINE: on_line,
                 events.PY_RETURN: on_leave,
                 events.PY_YIELD: on_leave,
-                events.PY_UNWIND: on_leave,
+                events.PY_UNWIND: on_unwind,
             }
 
 
@@ -218,8 +234,9 @@ class SettraceTracer:
     def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
         self._ledger = ledger
         self._followed = followed
-        self._line = ledger.line_callback(spent=True)
+        self._on_event = self._local_trace()
         self._waker = Waker(self._wake)
+        self._n_naps = 0
         self._asleep: list[FrameType] = []
         self._active = False
         self._frame: FrameType | None = None
@@ -253,23 +270,32 @@ class SettraceTracer:
             return None
         code = frame.f_code
         lines = self._followed.get(code) or self._followed.decide(code, frame)
-        if lines is None:
+        if lines is None or lines.muted_in == self._n_naps:
             return None
+        if lines.is_hot:
+            lines.muted_in = self._n_naps
+            self._waker.start()
         if frame.f_lineno != code.co_firstlineno and lines.n_calls:
             self._ledger.resume(lines, frame.f_lineno)
         else:
             self._ledger.enter(lines)
         return self._on_event
 
-    def _on_event(self, frame: FrameType, event: str, _arg: object) -> Any:
-        if not self._active:
-            return None
-        if event == "line":
-            if self._line(frame.f_code, frame.f_lineno):
-                self._put_to_sleep(frame)
-        elif event == "return":
-            self._ledger.leave(frame.f_code)
-        return self._on_event
+    def _local_trace(self) -> Callable[[FrameType, str, object], Any]:
+        """What takes the events of followed frames; a closure, since it runs for each line."""
+        line, leave = self._ledger.line_callback(spent=True), self._ledger.leave
+
+        def on_event(frame: FrameType, event: str, _arg: object) -> Any:
+            if event == "line":
+                if line(frame.f_code, frame.f_lineno):
+                    self._put_to_sleep(frame)
+            elif not self._active:
+                return None
+            elif event == "return":
+                leave(frame.f_code)
+            return on_event
+
+        return on_event
 
     def _put_to_sleep(self, frame: FrameType) -> None:
         """No lines of this frame for a while; here that is for all of its lines at once."""
@@ -282,5 +308,6 @@ class SettraceTracer:
         self._waker.start()
 
     def _wake(self) -> None:
+        self._n_naps += 1
         while self._asleep:
             self._asleep.pop().f_trace_lines = True

@@ -29,7 +29,7 @@ class LineRecord:
     lineno: int
     source: str
     occurrences: int = 0
-    """How often the statement that begins on this line ran."""
+    """How often the statement that begins on this line ran; at least, where it was sampled."""
     mem_usage: int | None = None
     """Bytes resident after the line last ran."""
     increment: int | None = None
@@ -42,6 +42,8 @@ class LineRecord:
     """Bytes of the heap allocated under this line that were live when the heap was largest."""
     kept: int | None = None
     """Bytes of the heap allocated under this line and held when the run ended."""
+    sampled: bool = False
+    """Whether it ran so often that only its first runs, and some of the others, were looked at."""
 
     @property
     def seen(self) -> bool:

@@ -28,6 +28,7 @@ MEMPROFILE = OptionSet(
         Option("hide_unchanged", ("-z", "--hide-unchanged"), Kind.FLAG, False, "leave lines out that changed nothing"),
         Option("no_heap", ("--no-heap",), Kind.FLAG, False, "measure resident memory only, not the heap"),
         Option("no_lines", ("--no-lines",), Kind.FLAG, False, "measure the heap only, without following lines"),
+        Option("exact", ("--exact",), Kind.FLAG, False, "look at every run of hot lines, however long that takes"),
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
         Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
         *OUTPUT,

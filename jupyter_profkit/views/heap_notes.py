@@ -47,7 +47,6 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
         yield _why_more(profile, surplus, precision)
     yield from _lines_that_disagree(profile, least, precision)
     yield from _mapped(profile, precision)
-    yield from _residue(profile, least, precision)
 
 
 def _why_less(profile: LineMemoryProfile, missing: int, precision: int) -> str:
@@ -105,10 +104,3 @@ def _unpaid(record: LineRecord) -> int:
 def _overpaid(record: LineRecord) -> int:
     """Bytes by which a line made the process grow, without keeping them on the heap."""
     return (record.self_increment or 0) - (record.kept or 0)
-
-
-def _residue(profile: LineMemoryProfile, least: int, precision: int) -> Iterator[str]:
-    at_peak, kept = profile.heap_residue
-    if max(at_peak, kept) > least // 4:
-        sizes = f"{format_size(at_peak, precision)} of the peak heap and {format_size(kept, precision)} of the kept"
-        yield f"{sizes} belong to no line: other threads, and code that no line of yours called"

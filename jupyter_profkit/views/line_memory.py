@@ -9,7 +9,7 @@ their own lines. Functions from elsewhere follow, a table each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, LineRecord
 from jupyter_profkit.options.memprofile import MEMPROFILE
@@ -50,6 +50,9 @@ _FIGURES: tuple[tuple[str, Column, _Show], ...] = (
 _N_STRONG = 3
 _MAX_FUNCTIONS = 30
 _LONGEST_LINE = 140
+_LEAST_RESIDUE = 64 * 1024
+_LEAST_HEAP_RESIDUE = 1024 * 1024
+"""Bytes: the tracker's own table and arenas leave that much."""
 
 _SORT: dict[str, Callable[[LineRecord], float]] = {
     "line": lambda record: record.lineno,
@@ -84,6 +87,8 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     tables = list(_tables(profile))
     strong = _heaviest(profile, tables)
     parts = [_table(profile, title, records, strong, shown) for title, records in tables[:_MAX_FUNCTIONS]]
+    if parts and _has_residue(profile):
+        parts[0] = replace(parts[0], rows=(*parts[0].rows, _residue_row(profile, shown.precision)))
     return Report(
         title=f"%%memprofile  {profile.session.title}",
         headline=_headline(profile, shown.precision),
@@ -132,7 +137,8 @@ def _tables(profile: LineMemoryProfile) -> Iterator[tuple[str, tuple[LineRecord,
         yield cell.label, _overlaid(cell, inner)
     for function in rest:
         name = "module level" if function.is_cell else f"{function.function}()"
-        calls = f", {function.n_calls} calls" if function.n_calls > 1 and not function.is_cell else ""
+        at_least = "at least " if any(record.sampled for record in function.records) else ""
+        calls = f", {at_least}{function.n_calls} calls" if function.n_calls > 1 and not function.is_cell else ""
         yield f"{name} in {function.label}{calls}", function.records
 
 
@@ -205,12 +211,35 @@ def _row(profile: LineMemoryProfile, record: LineRecord, strong: bool, precision
     for name, _, shows in _FIGURES:
         if shows(profile):
             has_bar = name != "mem_usage"
-            n_bytes = getattr(record, name)
-            figures.append(_figure(n_bytes, precision, scale if has_bar else None, profile.noise))
+            figure = _figure(getattr(record, name), precision, scale if has_bar else None, profile.noise)
+            figures.append(_marked(figure) if record.sampled and name in _APPROXIMATE else figure)
     if profile.has_lines:
-        figures.append(Cell(str(record.occurrences) if record.occurrences else ""))
+        at_least = "≥ " if record.sampled else ""
+        figures.append(Cell(f"{at_least}{record.occurrences}" if record.occurrences else ""))
     figures.append(Cell(_clip(record.source)))
     return Row(tuple(figures), strong)
+
+
+_APPROXIMATE = ("increment", "self_increment", "peak")
+"""The figures of a sampled line that another line may have a part of."""
+
+
+def _marked(figure: Cell) -> Cell:
+    return replace(figure, text=f"≈ {figure.text}")
+
+
+def _has_residue(profile: LineMemoryProfile) -> bool:
+    lines = profile.has_lines and abs(profile.residue) > max(profile.noise, _LEAST_RESIDUE)
+    return lines or (profile.has_heap and max(profile.heap_residue) > _LEAST_HEAP_RESIDUE)
+
+
+def _residue_row(profile: LineMemoryProfile, precision: int) -> Row:
+    """What belongs to no line, so that the columns add up."""
+    at_peak, kept = profile.heap_residue
+    values = {"increment": profile.residue, "self_increment": profile.residue, "at_peak": at_peak, "kept": kept}
+    figures = [_figure(values.get(name), precision, 1 << 62) for name, _, shows in _FIGURES if shows(profile)]
+    occurrences = (Cell(),) if profile.has_lines else ()
+    return Row((Cell(), *figures, *occurrences, Cell("⋯ other threads, and code that no line of yours called")))
 
 
 def _figure(n_bytes: int | None, precision: int, scale: int | None = None, noise: int = 0) -> Cell:
@@ -229,10 +258,12 @@ def _clip(source: str) -> str:
 def _notes(profile: LineMemoryProfile, n_tables: int, precision: int) -> Iterator[str]:
     if not profile.functions:
         yield "no line of yours ran" if profile.has_lines else "no line of yours took much of the heap"
-    if profile.has_lines and abs(profile.residue) > max(profile.noise, 64 * 1024):
+        if profile.has_lines and abs(profile.residue) > max(profile.noise, _LEAST_RESIDUE):
+            yield f"{format_change(profile.residue, precision)} of the change belongs to no line"
+    if any(record.sampled for _, record in profile.lines()):
         yield (
-            f"{format_change(profile.residue, precision)} of the change belongs to no line: "
-            "other threads, and code between the statements"
+            "≈ these lines ran so often that after the first runs they were looked at 20 times a second only: "
+            "which of them took memory is approximate, what they took together is right; --exact looks at every run"
         )
     if n_tables > _MAX_FUNCTIONS:
         yield f"{n_tables - _MAX_FUNCTIONS} more functions are in to_dataframe()"

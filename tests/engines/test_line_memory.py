@@ -7,6 +7,7 @@ exists and gone as soon as it is freed, to the page.
 from __future__ import annotations
 
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -536,3 +537,96 @@ def test_a_hot_line_is_only_looked_at_now_and_then_and_the_sum_stays_right() -> 
     exact = trace(source)
     assert exact.stats("total += i").occurrences == 300_000
     assert not exact.stats("total += i").is_sampled
+
+
+HOT = {
+    "a function": """
+        def hot(i):
+            return i + 1
+        def work():
+            for i in range(20_000):
+                hot(i)
+        work()
+        """,
+    "a recursion": """
+        def hot(n):
+            return n if n < 2 else hot(n - 1) + hot(n - 2)
+        def work():
+            return hot(18)
+        work()
+        """,
+    "two that call each other": """
+        def hot(n):
+            return n > 0 and other(n - 1)
+        def other(n):
+            return n > 0 and hot(n - 1)
+        def work():
+            for _ in range(100):
+                hot(200)
+        work()
+        """,
+    "a generator": """
+        def hot():
+            for i in range(20_000):
+                yield i
+        def work():
+            return sum(hot())
+        work()
+        """,
+    "one that raises": """
+        def hot(i):
+            raise ValueError(i)
+        def work():
+            for i in range(20_000):
+                try:
+                    hot(i)
+                except ValueError:
+                    pass
+        work()
+        """,
+    "a coroutine": """
+        import asyncio
+        async def hot(i):
+            await asyncio.sleep(0)
+        async def work():
+            for i in range(5_000):
+                await hot(i)
+        asyncio.run(work())
+        """,
+}
+
+
+@pytest.mark.parametrize("source", HOT.values(), ids=HOT)
+def test_of_a_hot_function_only_some_calls_are_told_and_nothing_else_suffers(source: str) -> None:
+    after = """
+        def quiet():
+            return bytearray(6_000_000)
+        kept = quiet()
+        more = bytearray(9_000_000)
+        """
+    traced = trace(textwrap.dedent(source) + textwrap.dedent(after), budget=1000)
+    assert traced.error is None
+    calls = {lines.function: lines for lines in traced.functions}["hot"]
+    assert any(record.sampled for record in calls.records)
+    assert sum(record.occurrences for record in calls.records) < 9_000
+    assert traced.line("kept = quiet()").increment == about(6)
+    assert traced.line("return bytearray").self_increment == about(6)
+    assert traced.line("more =").self_increment == about(9)
+    assert not traced.line("more =").sampled
+    assert_adds_up(traced)
+
+
+def test_what_a_hot_function_takes_is_told_in_sum() -> None:
+    source = """
+        kept = []
+        def hot(i):
+            kept.append(bytearray(300_000) if i % 100 == 0 else i)
+        def work():
+            for i in range(10_000):
+                hot(i)
+        done = work()
+        """
+    traced = trace(source, budget=1000)
+    assert traced.line("done = work()").increment == pytest.approx(30 * MB, abs=2 * MB)
+    assert_adds_up(traced)
+    assert trace(source).line("kept.append").occurrences == 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,37 @@ def test_a_peak_between_two_looks_is_seen_once() -> None:
         meter.close()
 
 
+@linux
+def test_a_peak_of_another_thread_is_seen_too() -> None:
+    meter = resident_memory_meter()
+    meter.open()
+    try:
+        before, _ = meter.read()
+        thread = threading.Thread(target=lambda: sum([1] * 5_000_000))
+        thread.start()
+        thread.join()
+        assert not meter.is_unchanged()
+        _, high = meter.read()
+        assert high - before == pytest.approx(40 * MB, abs=MB)
+    finally:
+        meter.close()
+
+
+@linux
+def test_that_nothing_happened_is_known_without_a_look() -> None:
+    meter = resident_memory_meter()
+    meter.open()
+    try:
+        assert any(meter.read() and meter.is_unchanged() for _ in range(100))
+        block = bytearray(9_000_000)
+        assert not meter.is_unchanged()
+        assert any(meter.read() and meter.is_unchanged() for _ in range(100))
+        del block
+        assert not meter.is_unchanged()
+    finally:
+        meter.close()
+
+
 CHILD = """
 import resource
 from jupyter_profkit.engines.resident_memory import LinuxMeter
@@ -49,9 +81,11 @@ from jupyter_profkit.engines.resident_memory import LinuxMeter
 meter = LinuxMeter()
 meter.open()
 before, _ = meter.read()
+quiet = any(meter.read() and meter.is_unchanged() for _ in range(100))
 sum([1] * 5_000_000)
+noticed = not meter.is_unchanged()
 _, high = meter.read()
-print(high - before)
+print(high - before, quiet, noticed)
 """
 
 PARENT = """
@@ -69,7 +103,9 @@ def test_what_a_large_parent_had_is_no_peak_of_its_child() -> None:
     root = str(Path(jupyter_profkit.__file__).parent.parent)
     command = [sys.executable, "-c", PARENT, CHILD]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": root})
-    assert int(answer.stdout) == pytest.approx(40 * MB, abs=2 * MB)
+    peak, quiet, noticed = answer.stdout.split()
+    assert int(peak) == pytest.approx(40 * MB, abs=2 * MB)
+    assert (quiet, noticed) == ("True", "True")
 
 
 def test_without_an_exact_peak_increments_are_still_right_and_the_report_says_so() -> None:

@@ -143,6 +143,46 @@ def test_address_space_that_was_mapped_directly_is_told() -> None:
     assert "1.00 GiB of address space were mapped directly" in notes(mapped=1024 * MIB)
 
 
-def test_heap_on_no_line_is_told() -> None:
-    said = notes(heap={2: (60, 0), 3: (40, 0), 4: (0, 10)})
-    assert "20.0 MiB of the peak heap and 30.0 MiB of the kept belong to no line" in said
+def last_row(shown: LineMemoryProfile) -> dict[str, str]:
+    """The last row of the first table, by column."""
+    table = tables(shown)[0]
+    return dict(
+        zip((column.title for column in table.columns), (cell.text for cell in table.rows[-1].cells), strict=True)
+    )
+
+
+def test_what_belongs_to_no_line_is_a_row_and_the_columns_add_up() -> None:
+    row = last_row(profile(heap={2: (60, 0), 3: (40, 0), 4: (0, 10)}, rss_end=150 * MIB))
+    assert row["Line Contents"].startswith("⋯ other threads")
+    assert (row["Increment"], row["Self"], row["At peak"], row["Kept"]) == ("10.0", "10.0", "20.0", "30.0")
+    assert (row["Line #"], row["Peak"], row["Occurrences"]) == ("", "", "")
+
+
+def test_without_a_residue_there_is_no_such_row() -> None:
+    assert last_row(profile())["Line Contents"] == "del table"
+
+
+def test_a_sampled_line_is_marked_and_a_note_says_what_that_means() -> None:
+    lines = cell_lines("for i in range(n):\n    kept.append(i)", {1: (100_203, 10, 0, 0), 2: (100_201, 40, 40, 40)})
+    records = tuple(replace(record, sampled=record.lineno == 2) for record in lines.records)
+    shown = line_profile(replace(lines, records=records))
+    row = last_row(shown)
+    assert (row["Increment"], row["Self"], row["Peak"], row["Occurrences"]) == (
+        "≈ 40.0",
+        "≈ 40.0",
+        "≈ 40.0",
+        "≥ 100201",
+    )
+    assert "≈" not in "".join(cell.text for cell in tables(shown)[0].rows[0].cells)
+    assert any("--exact" in note for note in shown.report().notes)
+
+
+def test_calls_of_a_sampled_function_are_a_lower_bound() -> None:
+    lines = cell_lines("def f():\n    return 1", {2: (1000, 0, 0, 0)}, "other.py")
+    records = tuple(replace(record, sampled=record.lineno == 2) for record in lines.records)
+    function = replace(lines, function="f", filename="other.py", n_calls=1000)
+    assert tables(line_profile(function))[0].caption == "f() in other.py, 1000 calls, MiB"
+    assert (
+        tables(line_profile(replace(function, records=records)))[0].caption
+        == "f() in other.py, at least 1000 calls, MiB"
+    )

@@ -17,8 +17,9 @@ callbacks are registered with `sys.monitoring` under tool ids of our own:
   callbacks. This costs what cProfile costs; other code runs at its own speed.
 * *Checked*: events cannot be had for one thread only. Code that another thread may run,
   too, has its events go through Python first, which drops those of other threads. That
-  is all code once a thread of the user's own is awake, and before that the few
-  libraries that the kernel's threads are made of.
+  is all code once a thread of the user's own is awake, and before that the libraries that
+  the kernel's threads are made of; what these threads call besides, only while one of
+  them is awake.
 * *Roots*: in a cell, recording is on only while the cell's own code runs, or the user's
   other code that the event loop calls (tasks). They switch it on when they are entered
   and off when they are left, so that what the shell does in between is never seen.
@@ -63,12 +64,27 @@ _SHELL_THREADS: Final = (
 )
 
 
-_shared: Final = {
-    *("IPython", "dateutil", "ipykernel", "jupyter_client", "logging", "tornado", "traitlets", "zmq"),
-    *("_collections_abc.py", "_weakrefset.py", "abc.py", "asyncio", "contextlib.py", "enum.py", "json", "queue.py"),
-    *("selectors.py", "threading.py", "typing.py", "weakref.py", "<frozen importlib._bootstrap>"),
+_KERNEL: Final = {
+    *("IPython", "ipykernel", "jupyter_client", "tornado", "traitlets", "zmq"),
+    *("_weakrefset.py", "asyncio", "contextlib.py", "queue.py", "selectors.py", "threading.py", "weakref.py"),
 }
-"""Libraries that the threads of a kernel run; what they are seen to run besides is added."""
+"""Libraries that the threads of a kernel sleep in, and wake up in: their first call is one of these."""
+
+_WAITING: Final = {"queue.py", "selectors.py", "threading.py", "zmq"}
+"""Where a thread that is asleep has its innermost frame."""
+
+_shared: Final = {
+    *("dateutil", "json", "logging", "<frozen importlib._bootstrap>"),
+    *("_collections_abc.py", "abc.py", "enum.py", "typing.py"),
+}
+"""Libraries that the threads of a kernel call when they are awake; what they are seen to run besides is added."""
+
+_EVENTS_BETWEEN_LOOKS: Final = 1000
+_EVENTS_AT_MOST: Final = 8000
+"""Checked events after which it is looked whether the kernel's threads sleep: the first time, and after some times."""
+
+_STRANGE_CALLS: Final = 100
+"""Calls of code that is not the block's, after which it is no longer listened to until the block goes on."""
 
 
 def is_own_code(code: CodeType) -> bool:
@@ -111,6 +127,9 @@ class ScopedProfiler:
         self._began = 0.0
         self._thread = 0
         self._shell_threads: frozenset[int] = frozenset()
+        self._is_shell_awake = False
+        self._n_until_look = self._n_between_looks = _EVENTS_BETWEEN_LOOKS
+        self._strange_calls: dict[CodeType, int] = {}
         self._tools: tuple[int, int] | None = None
 
     @staticmethod
@@ -128,6 +147,7 @@ class ScopedProfiler:
         """
         self._thread = threading.get_ident()
         self._shell_threads = _shell_threads()
+        self._is_shell_awake = self._is_a_shell_thread_awake()
         self.checks_all = self.checks_all or self._user_code_runs_elsewhere()
         self._claim_tools()
         if self._filename is None:
@@ -201,7 +221,10 @@ class ScopedProfiler:
             self._coroutines.discard(id(frame.f_code))  # that call is not ours
 
     def _needs_check(self, code: CodeType) -> bool:
-        return self.checks_all or (bool(self._shell_threads) and _library(code.co_filename) in _shared)
+        if self.checks_all or not self._shell_threads:
+            return self.checks_all
+        library = _library(code.co_filename)
+        return library in _KERNEL or (self._is_shell_awake and library in _shared)
 
     # other threads
 
@@ -223,9 +246,27 @@ class ScopedProfiler:
             if not self.checks_all:
                 self.checks_all = True
                 self._check_enrolled()
-        elif (library := _library(code.co_filename)) not in _shared:
+            return
+        library = _library(code.co_filename)
+        is_news = library not in _KERNEL and library not in _shared
+        if is_news:
             _shared.add(library)
+        if is_news or not self._is_shell_awake:
+            self._is_shell_awake = True
             self._check_enrolled()
+
+    def _is_a_shell_thread_awake(self) -> bool:
+        tops = sys._current_frames()
+        return not all(_sleeps(tops[ident]) for ident in self._shell_threads if ident in tops)
+
+    def _look_at_shell_threads(self) -> None:
+        """Once all of them sleep, what they called may run at full speed again."""
+        self._n_until_look = self._n_between_looks
+        if self.checks_all or not self._is_shell_awake or self._is_a_shell_thread_awake():
+            return
+        self._n_between_looks = min(2 * self._n_between_looks, _EVENTS_AT_MOST)
+        self._is_shell_awake = False
+        self._uncheck_enrolled()
 
     def _check_enrolled(self) -> None:
         """Move enrolled code from the fast callbacks to the checked ones."""
@@ -237,6 +278,16 @@ class ScopedProfiler:
         steps.append((MONITORING.restart_events,))
         _in_one_go(steps)
 
+    def _uncheck_enrolled(self) -> None:
+        """Move enrolled code from the checked callbacks to the fast ones, where that will do."""
+        kept = self._roots | self._coroutines
+        keys = [key for key in list(self._checked) if key not in kept and not self._needs_check(self._codes[key])]
+        steps: list[tuple[Any, ...]] = [(self._fast.update, keys), (self._checked.difference_update, keys)]
+        for key in keys:
+            steps.append((MONITORING.set_local_events, self._scout, self._codes[key], 0))
+            steps.append((MONITORING.set_local_events, self._recorder, self._codes[key], self._fast_events))
+        _in_one_go(steps)
+
     # what the scout hears
 
     def _on_start(self, code: CodeType, offset: int) -> object:
@@ -245,20 +296,28 @@ class ScopedProfiler:
             self._meet_other_thread(ident, code)
         elif id(code) in self._fast:
             return MONITORING.DISABLE
-        else:
-            self._begin(code, self._enter, offset)
+        elif not self._begin(code, self._enter, offset) and not self._is_on:
+            return self._may_be_disabled(code)
         return None
+
+    def _may_be_disabled(self, code: CodeType) -> object:
+        """Code that runs while the block does not is not listened to for long, until the block goes on."""
+        n_calls = self._strange_calls[code] = self._strange_calls.get(code, 0) + 1
+        return MONITORING.DISABLE if n_calls > _STRANGE_CALLS else None
 
     def _on_throw(self, code: CodeType, offset: int, error: BaseException) -> None:
         if threading.get_ident() == self._thread:
             self._begin(code, self._throw, offset, error)
 
-    def _begin(self, code: CodeType, enter: Callable[..., None], *event: object) -> None:
-        """A call begins; that of code met for the first time was dealt out before it was enrolled."""
+    def _begin(self, code: CodeType, enter: Callable[..., None], *event: object) -> bool:
+        """A call begins, if it is the block's.
+
+        That of code met for the first time was dealt out before the code was enrolled.
+        """
         key = id(code)
         if key not in self._codes:
             if not self._is_wanted(code):
-                return
+                return False
             self._enroll(code)
         if key in self._roots:
             self._n_roots_open += 1
@@ -268,6 +327,10 @@ class ScopedProfiler:
             self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
             enter(code, *event)
+        self._n_until_look -= 1
+        if not self._n_until_look:
+            self._look_at_shell_threads()
+        return True
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
         if id(code) in self._coroutines and threading.get_ident() == self._thread:
@@ -291,6 +354,9 @@ class ScopedProfiler:
 
     def _switch(self, *, on: bool) -> None:
         self._is_on = on
+        if on and any(n_calls > _STRANGE_CALLS for n_calls in self._strange_calls.values()):
+            MONITORING.restart_events()
+        self._strange_calls.clear()
         self._register(self._recorder, self._fast_callbacks if on else dict.fromkeys(self._fast_callbacks))
 
     def _checked_callback(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -385,6 +451,12 @@ def _missing(*_: object) -> None:
 def _library(filename: str) -> str:
     """The package or module that a file belongs to, as `_shared` lists them."""
     return label_of(filename).replace("\\", "/").partition("/")[0]
+
+
+def _sleeps(frame: FrameType) -> bool:
+    """Whether a thread of the shell with this innermost frame waits for something; one of them only ever polls."""
+    filename = frame.f_code.co_filename
+    return _library(filename) in _WAITING or filename.endswith("parentpoller.py")
 
 
 def _in_one_go(calls: Iterable[tuple[Any, ...]]) -> None:

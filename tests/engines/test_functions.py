@@ -626,3 +626,57 @@ def test_it_works_in_a_fresh_process():
 def test_a_builtin_is_no_user_code():
     found = by_name(measured(lambda: builtins.len(())))
     assert not found["<built-in method builtins.len>"].is_user
+
+
+@needs_scoped
+def test_when_a_thread_of_the_shell_sleeps_again_nothing_it_called_is_checked_any_more():
+    paused, called, over = threading.Event(), threading.Event(), threading.Event()
+
+    def work():
+        paused.wait()
+        json.dumps({"of": "the shell"}, indent=1)
+        called.set()
+        over.wait()
+
+    thread = threading.Thread(target=work, name="IOPub")
+    thread.start()
+    profiler = ScopedProfiler()
+    profiler._n_until_look = 1_000_000  # not yet
+    checked = []
+    profiler.start()
+    try:
+        json.dumps([1], indent=1)
+        checked.append(profiler.is_checked(json.dumps.__code__))
+        paused.set()
+        called.wait()
+        checked.append(profiler.is_checked(json.dumps.__code__))
+        profiler._n_until_look = profiler._n_between_looks = 20
+        while profiler._is_shell_awake:  # until the thread sleeps, and somebody looks
+            json.dumps([1], indent=1)
+        checked.append(profiler.is_checked(json.dumps.__code__))
+        for _ in range(50):
+            json.dumps([1], indent=1)
+    finally:
+        profiler.stop()
+        over.set()
+        thread.join()
+    counts = {getattr(entry.code, "co_name", entry.code): entry.callcount for entry in profiler.getstats()}
+    assert checked == [False, True, False]
+    assert counts["dumps"] == counts["encode"] >= 51
+
+
+@needs_scoped
+def test_code_that_runs_beside_the_cell_is_soon_no_longer_listened_to_and_counts_once_the_cell_calls_it(cell):
+    engine = FunctionEngine(cell.filename)
+    engine.start()
+    for _ in range(500):
+        cell.namespace["between"](0)
+    strange = dict(engine._profiler._strange_calls)
+    cell.namespace["run_cell"](
+        [*cell.steps, compile("between(1)", cell.filename, "exec")], cell.namespace | {"fib": fib}
+    )
+    engine.stop()
+    counts = {record.function: record.ncalls for record in engine.functions()}
+    assert max(strange.values()) <= scoped_profiler._STRANGE_CALLS + 1
+    assert counts["between"] == 1
+    assert counts["dumps"] == 6

@@ -35,7 +35,7 @@ from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT
 from jupyter_profkit.results import remember
-from jupyter_profkit.source import label_of, running_shell
+from jupyter_profkit.source import cut_traceback, label_of, running_shell
 
 __all__ = ["Profiler", "cprofile", "memprofile", "mprof", "objrefs", "profile"]
 
@@ -84,6 +84,7 @@ class Profiler:
         run = self._run
         if run is not None:
             run.stop()
+            cut_traceback(error)
             self._result = run.finish(error)
             remember(self._result)
 
@@ -225,6 +226,7 @@ def _measured_call(function: Callable[..., Any], values: Values, stream: TextIO 
     try:
         yield
     except BaseException as raised:
+        cut_traceback(raised)
         error = raised
         raise
     finally:

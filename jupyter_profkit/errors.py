@@ -8,6 +8,9 @@
     ├── RecordingError             a file that is not, or not wholly, a recording
     └── DrawingError               a picture that no layout engine could draw
 
+    MemoryError
+    └── MemoryLimitError           the user's code made the process pass the limit that was set for it
+
 Anything else that is raised is a fault of this package, or the user's own error.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 __all__ = [
     "DrawingError",
     "EngineBusyError",
+    "MemoryLimitError",
     "MissingDependencyError",
     "OptionError",
     "ProfkitError",
@@ -50,3 +54,10 @@ class RecordingError(ProfkitError, ValueError):
 
 class DrawingError(ProfkitError, RuntimeError):
     """No layout engine could draw the graph."""
+
+
+class MemoryLimitError(MemoryError):
+    """The process holds more than the limit that was set for it; raised in the code that runs."""
+
+    def __init__(self, message: str = "the process holds more than the limit that was set for it") -> None:
+        super().__init__(message)

@@ -26,6 +26,7 @@ from typing import Any
 
 __all__ = [
     "Statements",
+    "cut_traceback",
     "is_cell_file",
     "is_user_file",
     "label_of",
@@ -37,6 +38,18 @@ __all__ = [
 ]
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+_RAISE_INTO_CODE = tuple(_PACKAGE + os.path.join("engines", name) for name in ("memory_limit.py", "relief.py"))
+
+
+def cut_traceback(error: BaseException | None) -> None:
+    """Let the traceback of an exception that comes out of a handler of ours end in the code that was interrupted."""
+    entry = error.__traceback__ if error is not None else None
+    while entry is not None:
+        if entry.tb_next is not None and entry.tb_next.tb_frame.f_code.co_filename in _RAISE_INTO_CODE:
+            entry.tb_next = None
+        entry = entry.tb_next
 
 
 def source_lines(filename: str) -> list[str]:

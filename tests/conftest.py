@@ -14,6 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+if sys.platform != "win32":
+    import resource
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -76,6 +79,8 @@ def _hooks() -> dict[str, object]:
         "gc.callbacks": [each for each in gc.callbacks if "profkit" in each.__module__],  # hypothesis has one, too
         "gc": (gc.isenabled(), gc.get_debug(), gc.get_freeze_count()),
     }
+    if sys.platform != "win32":
+        found["RLIMIT_DATA"] = resource.getrlimit(resource.RLIMIT_DATA)
     if sys.version_info >= (3, 12):
         found["sys.monitoring"] = [sys.monitoring.get_tool(tool_id) for tool_id in range(6)]
     return found

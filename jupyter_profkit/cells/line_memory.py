@@ -14,9 +14,12 @@ from dataclasses import replace
 from types import CodeType, FrameType
 from typing import Any
 
+from jupyter_profkit.cells.memory_limit import limit_of, said_of_limit
 from jupyter_profkit.cells.timeline import record_alongside
 from jupyter_profkit.engines.heap import HeapEngine, with_heap
 from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
+from jupyter_profkit.engines.memory_limit import MemoryLimit, data_limit_works, limits_hold
+from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
@@ -57,13 +60,33 @@ class LineMemoryMeasurement:
         if values.no_heap and values.no_lines:
             raise OptionError("--no-heap and --no-lines together leave nothing to measure; use one of them")
         scope = Scope(filename, functions, values.modules, values.exclude)
+        self._limit = limit_of(values.limit)
+        lend = self._limit.lend if self._limit is not None else None
         self._lines = (
-            _Resident() if values.no_lines else _Lines(scope, frame, None if values.exact else HOT_LINE_BUDGET)
+            _Resident() if values.no_lines else _Lines(scope, frame, None if values.exact else HOT_LINE_BUDGET, lend)
         )
         self._heap = None if values.no_heap else HeapEngine(scope, insist=values.heap)
         self._heap_is_all = values.no_lines
         self._no_heap_because = ""
+        if not values.heap:
+            self._spare_the_process(limited=self._limit is not None)
         self._timeline = record_alongside(values.interval) if timeline else None
+
+    def _spare_the_process(self, *, limited: bool) -> None:
+        """No heap where memory may be refused: memray then ends the process, in the middle of a small allocation.
+
+        Raises
+        ------
+        OptionError
+            If that leaves nothing to measure.
+        """
+        if self._heap is None or not data_limit_works() or not (limited or limits_hold()):
+            return
+        if self._heap_is_all:
+            raise OptionError("--no-lines measures the heap alone, which cannot be done under a limit: "
+                              "memray ends the process when memory runs out; --heap takes the risk")  # fmt: skip
+        self._heap = None
+        self._no_heap_because = "memray would end the process when the limit is reached; --heap takes the risk"
 
     def start(self) -> None:
         self._start_heap(HeapEngine.prepare)
@@ -71,6 +94,8 @@ class LineMemoryMeasurement:
             if self._timeline is not None:
                 self._timeline.start()
             self._start_heap(HeapEngine.start)
+            if self._limit is not None:
+                self._limit.start()
             self._lines.start()
         except BaseException:
             self.stop()
@@ -88,18 +113,24 @@ class LineMemoryMeasurement:
             self._heap, self._no_heap_because = None, str(error)
 
     def stop(self) -> None:
+        if self._limit is not None:
+            self._limit.lift()
         self._lines.stop()
         if self._heap is not None:
             self._heap.stop()
             self._heap.discard()
         if self._timeline is not None:
             self._timeline.stop()
+        if self._limit is not None:
+            self._limit.stop()
 
     def result(self, session: Session) -> LineMemoryProfile:
         profile = self._lines.profile(session)
         if self._timeline is not None:
             timeline = self._timeline.timeline(session, peak_rss=profile.peak_rss, peak_at=profile.peak_at)
             profile = replace(profile, timeline=timeline)
+        if self._limit is not None:
+            profile = _with_limit(profile, self._limit)
         because = self._no_heap_because or (self._heap.failure if self._heap is not None else "")
         if because:
             note = f"the heap columns are left out: {because} (--no-heap hides this note)"
@@ -110,8 +141,8 @@ class LineMemoryMeasurement:
 class _Lines:
     """Resident memory by line."""
 
-    def __init__(self, scope: Scope, frame: FrameType | None, budget: int | None) -> None:
-        self._engine = LineMemoryEngine(scope, budget=budget)
+    def __init__(self, scope: Scope, frame: FrameType | None, budget: int | None, lend: Lend | None) -> None:
+        self._engine = LineMemoryEngine(scope, budget=budget, lend=lend)
         self._block = scope.block
         self._frame = frame
 
@@ -162,6 +193,12 @@ class _Resident:
         meter = self._meter
         method = Method(meter.description, meter.exact_peak, n_events=2)
         return LineMemoryProfile(session, method, (), self._start, self._end, self._peak, exact_peak=meter.exact_peak)
+
+
+def _with_limit(profile: LineMemoryProfile, limit: MemoryLimit) -> LineMemoryProfile:
+    method, said = profile.method, said_of_limit(limit, profile.session)
+    notes = (*([f"{said}, and it is lifted"] if said else []), *limit.notes(), *method.notes)
+    return replace(profile, method=replace(method, engine=f"{method.engine}; {limit.description}", notes=notes))
 
 
 def _with_heap(profile: LineMemoryProfile, heap: HeapEngine, *, add: bool) -> LineMemoryProfile:

@@ -21,6 +21,7 @@ from typing import Any
 
 from jupyter_profkit.cells.session import OpenMeasurement
 from jupyter_profkit.errors import TargetError
+from jupyter_profkit.source import cut_traceback
 
 __all__ = ["read_program", "run_program"]
 
@@ -80,6 +81,7 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
         for code in statements:
             exec(code, vars(module))  # noqa: S102 - the user's own script
     except BaseException as error:
+        cut_traceback(error)
         return error
     finally:
         measurement.stop()

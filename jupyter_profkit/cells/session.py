@@ -16,15 +16,17 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cells.memory_limit import without_limit
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.model.result import Result
-from jupyter_profkit.model.session import Session
-from jupyter_profkit.source import label_of
+from jupyter_profkit.model.session import Location, Session
+from jupyter_profkit.source import cut_traceback, is_cell_file, is_user_file, label_of
 
 __all__ = ["CellSessions", "OpenMeasurement", "Opened", "complain"]
 
@@ -76,9 +78,19 @@ class OpenMeasurement:
         self.stop()
         if self._failure is not None:
             raise self._failure
-        outcome = "ok" if error is None else type(error).__name__
-        session = Session(self.title, self.started, self._duration or 0.0, outcome)
+        outcome = "ok" if error is None else type(error).__name__.lstrip("_")
+        session = Session(self.title, self.started, self._duration or 0.0, outcome, _raised_at(error, self.filename))
         return self.opened.measurement.result(session)
+
+
+def _raised_at(error: BaseException | None, filename: str) -> Location | None:
+    """The innermost line of the measured code, or of the user's own, that an exception came through."""
+    found = None
+    for frame, lineno in traceback.walk_tb(error.__traceback__ if error is not None else None):
+        code = frame.f_code
+        if code.co_filename == filename or is_user_file(code.co_filename) or is_cell_file(code.co_filename):
+            found = Location(code.co_filename, lineno, code.co_qualname, label_of(code.co_filename))
+    return found
 
 
 def _now() -> tuple[float, float]:
@@ -229,6 +241,7 @@ class CellSessions:
             stack = self._stack()
             if stack:
                 stack[-1].stop()
+                cut_traceback(sys.exception())
             show(*args, **kwargs)
 
         return showtraceback
@@ -237,8 +250,9 @@ class CellSessions:
 def present_safely(measurement: OpenMeasurement, error: BaseException | None) -> Result | None:
     """Show a measurement's report; a failure of ours costs the report, never the cell."""
     try:
-        result = measurement.finish(error)
-        measurement.opened.present(result)
+        with without_limit():
+            result = measurement.finish(error)
+            measurement.opened.present(result)
     except Exception as failure:  # a fault of ours must not turn a good cell into a failed one
         measurement.opened.decline(_in_one_line(failure))
     else:

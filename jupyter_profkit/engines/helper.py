@@ -48,6 +48,7 @@ class Helper:
     children : whether to watch its children too.
     high_water : whether to look at the operating system's high-water mark.
     seconds : end after so long; None for no end.
+    limit : bytes and a signal's number: record nothing, and send that signal while more than that is resident.
 
     Raises
     ------
@@ -63,9 +64,11 @@ class Helper:
         children: bool = False,
         high_water: bool = False,
         seconds: float | None = None,
+        limit: tuple[int, int] | None = None,
     ) -> None:
         options = [*(["--children"] if children else []), *(["--high-water"] if high_water else [])]
         options += ["--for", str(seconds)] if seconds is not None else []
+        options += ["--limit", *map(str, limit)] if limit is not None else []
         options += ["--path", _psutil_folder()] if sys.platform != "linux" else []
         command = [sys.executable, "-I", "-S", sampler.__file__, str(pid), str(interval), *options]
         self._file = tempfile.TemporaryFile(prefix="jupyter_profkit-")  # noqa: SIM115 - open until `stop`
@@ -81,6 +84,10 @@ class Helper:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def _wait_until_ready(self) -> None:
         """Until the first sample is about to be taken, some 15 ms; a helper that cannot start says why instead."""

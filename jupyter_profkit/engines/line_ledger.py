@@ -127,6 +127,8 @@ class LineLedger:
         self._is_open = False
         self.failure = ""
         """Why the account ended before the run did."""
+        self.tries_again = False
+        """Whether an event that found no memory comes again, with some."""
         self.n_looks = 0
         """Events for which the account was brought up to date."""
         self.n_switches = 0
@@ -236,6 +238,8 @@ class LineLedger:
                     self._fail(error)
 
     def _fail(self, error: Exception) -> None:
+        if self.tries_again and isinstance(error, MemoryError):
+            raise error
         self._is_open = False
         self.failure = f"{type(error).__name__}: {error}"
         self._threads.clear()

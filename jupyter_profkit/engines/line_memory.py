@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger, LineStats
 from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
+from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
@@ -43,14 +44,22 @@ class LineMemoryEngine:
     scope : the code to follow.
     meter : where resident memory is read; this system's best by default.
     budget : runs of a statement that are all looked at; after that only some are. None for no end.
+    lend : makes room for measuring where the process may have no more memory.
     """
 
-    def __init__(self, scope: Scope, meter: MemoryMeter | None = None, budget: int | None = None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        meter: MemoryMeter | None = None,
+        budget: int | None = None,
+        lend: Lend | None = None,
+    ) -> None:
         self._scope = scope
         self._meter = meter or resident_memory_meter()
         self.ledger = LineLedger(self._meter, budget)
+        self.ledger.tries_again = lend is not None
         self._followed = FollowedCode(scope, self.ledger.without_credit)
-        self._tracer = line_tracer(self.ledger, self._followed)
+        self._tracer = line_tracer(self.ledger, self._followed, lend)
         self._running = False
         self.noise = 0
         self.seconds_per_event = 0.0

@@ -24,6 +24,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger
+from jupyter_profkit.engines.relief import Lend, relieved
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.tool_slots import claim_tool, release_tool, trace_holder
 from jupyter_profkit.errors import EngineBusyError
@@ -104,12 +105,12 @@ class LineTracer(Protocol):
     def stop(self) -> None: ...
 
 
-def line_tracer(ledger: LineLedger, followed: FollowedCode) -> LineTracer:
-    """The cheapest tracer of this Python."""
+def line_tracer(ledger: LineLedger, followed: FollowedCode, lend: Lend | None = None) -> LineTracer:
+    """The cheapest tracer of this Python; `lend` makes room for its callbacks where memory has run out."""
     if sys.version_info >= (3, 12):
-        return MonitoringTracer(ledger, followed)
+        return MonitoringTracer(ledger, followed, lend)
     else:  # noqa: RET505 - mypy takes what follows for unreachable otherwise
-        return SettraceTracer(ledger, followed)
+        return SettraceTracer(ledger, followed, lend)
 
 
 _NAP = 0.05
@@ -125,9 +126,10 @@ if sys.version_info >= (3, 12):
 
         description = "line events from sys.monitoring"
 
-        def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
+        def __init__(self, ledger: LineLedger, followed: FollowedCode, lend: Lend | None = None) -> None:
             self._ledger = ledger
             self._followed = followed
+            self._lend = lend
             self._waker = Waker(self._wake)
             self._n_naps = 0
             self._tool_id = -1
@@ -137,7 +139,8 @@ if sys.version_info >= (3, 12):
             self._tool_id = claim_tool("jupyter_profkit lines")
             monitoring, tool_id = sys.monitoring, self._tool_id
             for event, callback in self._callbacks().items():
-                monitoring.register_callback(tool_id, event, callback)
+                safe = callback if self._lend is None else relieved(callback, self._lend)
+                monitoring.register_callback(tool_id, event, safe)
             if frame is not None:
                 lines = self._lines_of(frame.f_code, frame)
                 if lines is not None:
@@ -174,16 +177,17 @@ if sys.version_info >= (3, 12):
             get, enter, resume, leave = self._followed.get, ledger.enter, ledger.resume, ledger.leave
             disable = sys.monitoring.DISABLE
             line_event, wake = ledger.line_callback(disable), self._waker.start
+            depth = 1 if self._lend is None else 2  # of the code's frame, above that of `relieved`
 
             def on_start(code: CodeType, _offset: int) -> Any:
-                lines = get(code) or lines_of(code, sys._getframe(1))
+                lines = get(code) or lines_of(code, sys._getframe(depth))
                 if lines is None or lines.muted_in == self._n_naps:
                     return disable
                 enter(lines)
                 return disable if lines.is_hot else None
 
             def on_resume(code: CodeType, _offset: int) -> Any:
-                frame = sys._getframe(1)
+                frame = sys._getframe(depth)
                 lines = get(code) or lines_of(code, frame)
                 if lines is None or lines.muted_in == self._n_naps:
                     return disable
@@ -191,7 +195,7 @@ if sys.version_info >= (3, 12):
                 return disable if lines.is_hot else None
 
             def on_throw(code: CodeType, _offset: int, _error: BaseException) -> None:
-                frame = sys._getframe(1)  # this event cannot be disabled
+                frame = sys._getframe(depth)  # this event cannot be disabled
                 lines = get(code) or lines_of(code, frame)
                 if lines is not None and lines.muted_in != self._n_naps:
                     resume(lines, frame.f_lineno)
@@ -231,10 +235,18 @@ class SettraceTracer:
 
     description = "line events from sys.settrace"
 
-    def __init__(self, ledger: LineLedger, followed: FollowedCode) -> None:
+    def __init__(self, ledger: LineLedger, followed: FollowedCode, lend: Lend | None = None) -> None:
         self._ledger = ledger
         self._followed = followed
         self._on_event = self._local_trace()
+        if lend is not None:
+            self._on_call = relieved(self._on_call, lend)  # type: ignore[method-assign]
+            trace = relieved(self._on_event, lend)
+
+            def on_event(frame: FrameType, event: str, arg: object) -> None:  # None leaves the frame its tracer
+                trace(frame, event, arg)
+
+            self._on_event = on_event
         self._waker = Waker(self._wake)
         self._n_naps = 0
         self._asleep: list[FrameType] = []

@@ -1,6 +1,7 @@
 """The helper process: it samples the memory of another process until it is told to stop.
 
     python -I -S sampler.py PID INTERVAL [--children] [--high-water] [--for SECONDS] [--path FOLDER]
+    python -I -S sampler.py PID INTERVAL --limit BYTES SIGNAL [--path FOLDER]     a watcher, which records nothing
 
 * It runs by itself, on the standard library alone (psutil where there is no /proc,
   from FOLDER), so that it starts in about 10 ms. Nothing imports it.
@@ -227,6 +228,14 @@ def record(process: Process, recorder: Recorder, stop: _thread.LockType, interva
         now = clock()
 
 
+def watch(process: Process, stop: _thread.LockType, interval: float, limit: int, number: int) -> None:
+    """Send the process a signal at each look that finds more than `limit` bytes resident in it."""
+    parent = os.getppid()
+    while not stop.acquire(True, interval) and os.getppid() == parent:
+        if process.rss() > limit:
+            os.kill(process.pid, number)
+
+
 def wait_for_stop(stop: _thread.LockType) -> None:
     """Release `stop` when standard input says so."""
     os.read(0, 1)
@@ -246,7 +255,11 @@ def main(arguments: list[str]) -> None:
     recorder = Recorder(process, open_process, children="--children" in options, high_water="--high-water" in options)
     os.write(2, b"ready\n")
     try:
-        record(process, recorder, stop, float(interval), last)
+        if "--limit" in options:
+            limit, number = options[options.index("--limit") + 1 :][:2]
+            watch(process, stop, float(interval), int(limit), int(number))
+        else:
+            record(process, recorder, stop, float(interval), last)
     except (ProcessLookupError, ValueError, IndexError):  # the process is gone, or about to be
         pass
     finally:

@@ -28,6 +28,7 @@ from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.results import last, remember
+from jupyter_profkit.source import cut_traceback
 
 __all__ = ["ProfkitMagics", "complaints", "configurable_magics", "decline_to_measure", "usage_errors"]
 
@@ -89,6 +90,7 @@ class ProfkitMagics(Magics):
             value = block.run()
         except BaseException as error:
             run.stop()
+            cut_traceback(error)
             present_safely(run, error)
             raise
         run.stop()

@@ -39,6 +39,8 @@ class Session:
     """Seconds."""
     outcome: str = "ok"
     """``ok``, or the name of the exception that ended it: ``ZeroDivisionError``."""
+    error_at: Location | None = None
+    """The line of the user's code that raised it."""
 
     @property
     def partial(self) -> bool:

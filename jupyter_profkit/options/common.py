@@ -1,10 +1,10 @@
-"""Options that every magic with a report has: where the result goes."""
+"""Options of several magics: where the result goes, which every magic with a report has; a limit on memory."""
 
 from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["OUTPUT"]
+__all__ = ["LIMIT", "OUTPUT"]
 
 OUTPUT = (
     Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
@@ -12,4 +12,13 @@ OUTPUT = (
     Option("dump", ("-D", "--dump"), Kind.TEXT, (), "write the result; the suffix is the format", "FILE", repeat=True),
     Option("text_file", ("-T", "--text"), Kind.TEXT, None, "write the report as text", "FILE"),
     Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "show no report"),
+)
+
+LIMIT = Option(
+    "limit",
+    ("--limit",),
+    Kind.SIZE,
+    None,
+    "MemoryError at the line that would make the process hold more; auto finds what there is",
+    "SIZE",
 )

@@ -36,7 +36,7 @@ class Kind(enum.Enum):
     COUNT = "a whole number, 0 or more"
     SECONDS = "a number of seconds above 0"
     NUMBER = "a number"
-    SIZE = "a size"
+    SIZE = "a size above 0 like 2GiB, or auto"
     TEXT = "text"
 
 
@@ -124,8 +124,13 @@ def _text(value: object) -> object:
     return value
 
 
-def _size(value: object) -> int:
-    return parse_size(value) if isinstance(value, str) else _count(value)
+def _size(value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    n_bytes = parse_size(value) if isinstance(value, str) else _count(value)
+    if not n_bytes:
+        raise ValueError(value)
+    return n_bytes
 
 
 _CONVERT: dict[Kind, Callable[[object], Any]] = {

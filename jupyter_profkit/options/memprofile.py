@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.common import LIMIT, OUTPUT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["DISPLAY", "MEMPROFILE"]
@@ -24,17 +24,18 @@ MEMPROFILE = OptionSet(
             "KEY",
             choices=("line", "increment", "peak", "occurrences", "at_peak", "kept"),
         ),
-        Option("limit", ("-l", "--limit"), Kind.COUNT, None, "show only the first N lines of each table", "N"),
+        Option("rows", ("-l", "--rows"), Kind.COUNT, None, "show only the first N lines of each table", "N"),
         Option("hide_unchanged", ("-z", "--hide-unchanged"), Kind.FLAG, False, "leave lines out that changed nothing"),
         Option("no_heap", ("--no-heap",), Kind.FLAG, False, "measure resident memory only, not the heap"),
         Option("no_lines", ("--no-lines",), Kind.FLAG, False, "measure the heap only, without following lines"),
         Option("exact", ("--exact",), Kind.FLAG, False, "look at every run of hot lines, however long that takes"),
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
+        LIMIT,
         Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
         *OUTPUT,
     ),
     rest="[statement]",
 )
 
-DISPLAY = ("precision", "sort", "limit", "hide_unchanged")
+DISPLAY = ("precision", "sort", "rows", "hide_unchanged")
 """The options that only change what is shown."""

@@ -1,6 +1,6 @@
 """Memory by line, as a reader sees it: the cell with its figures, then the functions it reached.
 
-    report(profile, precision=1, sort="line", limit=None, hide_unchanged=False)
+    report(profile, precision=1, sort="line", rows=None, hide_unchanged=False)
 
 The cell's own source is one table: functions defined in it have their figures on
 their own lines. Functions from elsewhere follow, a table each.
@@ -68,7 +68,7 @@ _SORT: dict[str, Callable[[LineRecord], float]] = {
 class _Display:
     precision: int
     sort: str
-    limit: int | None
+    rows: int | None
     hide_unchanged: bool
 
 
@@ -80,10 +80,10 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     profile : what was measured.
     **display
         ``precision`` digits, ``sort`` order (line, increment, peak, occurrences, at_peak,
-        kept), ``limit`` lines of each table, ``hide_unchanged`` lines left out.
+        kept), ``rows`` lines of each table, ``hide_unchanged`` lines left out.
     """
     values = MEMPROFILE.from_keywords(display)
-    shown = _Display(values.precision, values.sort, values.limit, values.hide_unchanged)
+    shown = _Display(values.precision, values.sort, values.rows, values.hide_unchanged)
     tables = list(_tables(profile))
     strong = _heaviest(profile, tables)
     parts = [_table(profile, title, records, strong, shown) for title, records in tables[:_MAX_FUNCTIONS]]
@@ -164,6 +164,15 @@ def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[Line
     return set(heavy[:_N_STRONG])
 
 
+def _raised(profile: LineMemoryProfile) -> LineRecord | None:
+    """The line that raised what ended the run; a statement of several lines is known by its first."""
+    at = profile.session.error_at
+    if at is None:
+        return None
+    seen = [record for function, record in profile.lines() if function.filename == at.filename]
+    return max((record for record in seen if record.lineno <= at.lineno), key=lambda r: r.lineno, default=None)
+
+
 def _own_peak(record: LineRecord) -> int:
     """The peak of a line that did its work itself; a caller's peak is its callee's."""
     called = (record.increment or 0) - (record.self_increment or 0)
@@ -177,12 +186,15 @@ def _table(
     chosen.sort(key=_SORT[shown.sort])
     if shown.sort != "line":
         chosen = [record for record in chosen if record.seen]
-    kept = chosen[: shown.limit]
+    kept = chosen[: shown.rows]
     columns = (Column("Line #"), *(column for _, column, shows in _FIGURES if shows(profile)))
     if profile.has_lines:
         columns += (Column("Occurrences", tip="how often the line ran"),)
     columns += (Column("Line Contents", Unit.CODE),)
-    rows = tuple(_row(profile, record, record in strong, shown.precision) for record in kept)
+    raised = _raised(profile)
+    rows = tuple(
+        _row(profile, record, record in strong or record is raised, shown.precision, raised) for record in kept
+    )
     return TableView(f"{title}, MiB", columns, rows, _footer(records, kept))
 
 
@@ -205,7 +217,9 @@ def _footer(records: Sequence[LineRecord], kept: Sequence[LineRecord]) -> str:
     return f"{len(left_out)} lines not shown, {format_change(change)} by themselves"
 
 
-def _row(profile: LineMemoryProfile, record: LineRecord, strong: bool, precision: int) -> Row:
+def _row(
+    profile: LineMemoryProfile, record: LineRecord, strong: bool, precision: int, raised: LineRecord | None = None
+) -> Row:
     scale = max(profile.peak, abs(profile.increment), profile.heap_peak or 0, 1)
     figures = [Cell(str(record.lineno))]
     for name, _, shows in _FIGURES:
@@ -216,7 +230,7 @@ def _row(profile: LineMemoryProfile, record: LineRecord, strong: bool, precision
     if profile.has_lines:
         at_least = "≥ " if record.sampled else ""
         figures.append(Cell(f"{at_least}{record.occurrences}" if record.occurrences else ""))
-    figures.append(Cell(_clip(record.source)))
+    figures.append(Cell(_clip(record.source) + (f"  ← {profile.session.outcome}" if record is raised else "")))
     return Row(tuple(figures), strong)
 
 

@@ -202,6 +202,7 @@ def warning_of(session: Session) -> str:
         return ""
     # A script's outcome is a phrase (``exit code 3``), a cell's the name of an exception.
     how = session.outcome if " " in session.outcome else f"stopped by {session.outcome}"
+    how += f" at {session.error_at}" if session.error_at is not None else ""
     return f"{how}; the report is partial"
 
 

@@ -118,13 +118,13 @@ def test_of_nested_limits_the_lower_one_holds_whichever_ends_first() -> None:
 @linux
 def test_work_of_ours_in_between_is_not_limited_and_the_limit_counts_anew() -> None:
     before = data_limit()
-    with limited(60 * MB):
+    with limited(200 * MB):
         with suspended():
             assert data_limit() == before
-            kept = b"x" * 40 * MB  # touched: a bytearray of zeros may not be
+            kept = b"x" * 150 * MB  # touched: a bytearray of zeros may not be
         with pytest.raises(MemoryError):
-            bytearray(40 * MB)
-    assert len(kept) == 40 * MB
+            bytearray(150 * MB)
+    assert len(kept) == 150 * MB
 
 
 @linux

@@ -222,7 +222,7 @@ def test_importing_a_large_library_makes_a_small_report(kernel: Kernel) -> None:
     reply = kernel.run("%%cprofile\nimport matplotlib.pyplot")
     (bundle,) = reply.displays
     assert sum(len(text.encode()) for text in bundle.values()) <= 200_000
-    assert "in line 2: import matplotlib.pyplot" in bundle["text/plain"]
+    assert "in line 2: import matplotlib.pyplot" in " ".join(bundle["text/plain"].split())
 
 
 def test_an_empty_and_a_trivial_cell_are_no_trouble(kernel: Kernel) -> None:
@@ -248,7 +248,7 @@ def test_the_flame_graph_has_the_paths_that_happened_below_the_cells_statements(
 
 
 def test_frames_of_the_shell_are_no_part_of_the_flame_graph(kernel: Kernel) -> None:
-    kernel.run("%%cprofile -v p\nfor _ in range(3):\n    fib(18)\ntime.sleep(0.02)")
+    kernel.run("%%cprofile -v p\nfor _ in range(3):\n    fib(18)\nnothing = time.sleep(0.02)")  # no value to display
     files = kernel.value("sorted({f.label for path, f in p.stacks.walk() if path or f.is_user})")
     assert re.fullmatch(r"\['In \[\d+\]'(, 'In \[\d+\]')*\]", files), files
     kernel.run("%cprofile -v q fib(20)")

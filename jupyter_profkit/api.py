@@ -22,12 +22,14 @@ from collections.abc import Callable, Generator, Iterator
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
 
+from jupyter_profkit.cells.comparison import find_earlier
 from jupyter_profkit.cells.functions import TimeMeasurement
 from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
 from jupyter_profkit.cells.measurement import Measurement
 from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
 from jupyter_profkit.errors import EngineBusyError, TargetError
+from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.references import ReferenceGraph
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
@@ -61,9 +63,12 @@ class Profiler:
     """
 
     options: ClassVar[OptionSet]
+    kind: ClassVar[str]
+    """The kind of its results."""
 
     def __init__(self, **options: Any) -> None:
         self.values = self.options.from_keywords(options)
+        self._before = find_earlier(self.values.get("compare"), {}, self.kind)
         self._result: Result | None = None
         self._run: OpenMeasurement | None = None
 
@@ -117,13 +122,18 @@ class Profiler:
         return getattr(self.result, name)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        return self.result._repr_mimebundle_(include, exclude)
+        if self._before is None:
+            return self.result._repr_mimebundle_(include, exclude)
+        from jupyter_profkit.views.beside import report_beside
+
+        return report_beside(self.result, self._before)._repr_mimebundle_(include, exclude)
 
 
 class memprofile(Profiler):  # noqa: N801 - named as its magic
     """Memory by line of a ``with`` block; see ``%memprofile?`` for the options."""
 
     options = MEMPROFILE
+    kind = "line_memory"
 
     def _measurement(self, frame: FrameType) -> Measurement:
         return LineMemoryMeasurement(
@@ -135,6 +145,7 @@ class cprofile(Profiler):  # noqa: N801 - named as its magic
     """Time by function of a ``with`` block; see ``%cprofile?`` for the options."""
 
     options = CPROFILE
+    kind = "functions"
 
     def _measurement(self, frame: FrameType) -> Measurement:
         return TimeMeasurement(self.values)
@@ -144,6 +155,7 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
     """Memory over time of a ``with`` block; see ``%mprof_plot?`` for the options."""
 
     options = MPROF_PLOT
+    kind = "timeline"
 
     def _measurement(self, frame: FrameType) -> Measurement:
         return TimelineMeasurement(self.values)
@@ -181,6 +193,7 @@ def profile(function: Callable[..., Any] | None = None, *, stream: TextIO | None
     **options : the options of ``%%memprofile``: ``precision=4``, ``limit``, …
     """
     values = MEMPROFILE.from_keywords(options)
+    values = Values({**values, "compare": find_earlier(values.compare, {}, LineMemoryProfile.kind)})
     if function is None:
         return functools.partial(_profiled, values=values, stream=stream)
     return _profiled(function, values, stream)
@@ -236,8 +249,10 @@ def _measured_call(function: Callable[..., Any], values: Values, stream: TextIO 
 
 
 def _show(result: Result, values: Values, stream: TextIO | None) -> None:
+    from jupyter_profkit.views.beside import report_beside
+
     remember(result)
-    report = result.report(**values.only(DISPLAY))
+    report = report_beside(result, values.compare, **values.only(DISPLAY))
     if stream is None and _in_a_kernel():
         from IPython.display import display
 

@@ -32,6 +32,7 @@ __all__ = [
     "label_of",
     "line_range",
     "parse_lines",
+    "place_of",
     "register_lines",
     "running_shell",
     "source_lines",
@@ -87,6 +88,11 @@ def label_of(filename: str) -> str:
         if filename.startswith(folder):
             return filename[len(folder) :]
     return _short_path(filename)
+
+
+def place_of(label: str) -> str:
+    """What a file is known by from run to run: its label, and one word for all that is typed into the notebook."""
+    return "notebook" if label.startswith(("In [", "<", "%")) else label
 
 
 def _short_path(filename: str) -> str:

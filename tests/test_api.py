@@ -206,3 +206,19 @@ def test_a_plain_script_needs_nothing_but_the_import(tmp_path: Path) -> None:
     assert "total = sum(range(10000))" in answer.stdout
     assert answer.stderr == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["memory_test.py"]
+
+
+def test_a_block_and_a_profiled_function_are_shown_beside_an_earlier_run() -> None:
+    def run(stream: io.StringIO, **options: object) -> None:
+        profile(make, stream=stream, **options)(1_000_000)
+
+    with memprofile(no_heap=True) as before:
+        make(1_000_000)
+    with memprofile(no_heap=True, compare=before.result) as after:
+        make(3_000_000)
+    assert "Compared with" in after._repr_mimebundle_()["text/plain"]
+    text = io.StringIO()
+    run(text, no_heap=True, compare=before.result)
+    assert "Compared with" in text.getvalue()
+    with pytest.raises(OptionError, match="there is no variable and no file of that name"):
+        memprofile(compare="nothing")

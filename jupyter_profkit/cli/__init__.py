@@ -43,14 +43,16 @@ def _memprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
     from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 
-    return _measure(MEMPROFILE, DISPLAY, arguments, LineMemoryMeasurement)
+    return _measure(MEMPROFILE, DISPLAY, arguments, LineMemoryMeasurement, "line_memory")
 
 
 def _cprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cells.functions import TimeMeasurement
     from jupyter_profkit.options.cprofile import CPROFILE, DISPLAY
 
-    return _measure(CPROFILE, DISPLAY, arguments, lambda values, path: TimeMeasurement(values, filename=path))
+    return _measure(
+        CPROFILE, DISPLAY, arguments, lambda values, path: TimeMeasurement(values, filename=path), "functions"
+    )
 
 
 def _measure(
@@ -58,8 +60,10 @@ def _measure(
     display: Sequence[str],
     arguments: Sequence[str],
     make: Callable[[Values, str], Measurement],
+    kind: str,
 ) -> int:
     """Run a script in this process under a measurement, and print its report."""
+    from jupyter_profkit.cells.comparison import find_earlier
     from jupyter_profkit.cells.program import run_program
     from jupyter_profkit.cells.session import Opened, OpenMeasurement
 
@@ -67,10 +71,11 @@ def _measure(
     if not rest:
         raise OptionError(f"{options.name} takes a script: python -m jupyter_profkit {options.name} script.py")
     path = Path(rest[0])
+    before = find_earlier(values.get("compare"), {}, kind)
     run = OpenMeasurement(Opened(make(values, str(path.absolute())), _nothing), path.name, str(path))
     error = run_program(path, rest[1:], run)
     ended = isinstance(error, SystemExit)  # as scripts do
-    _deliver(run.finish(None if ended else error), values, display)
+    _deliver(run.finish(None if ended else error), values, display, before)
     return _exit_code(error)
 
 
@@ -88,8 +93,10 @@ def _exit_code(error: BaseException | None) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _deliver(result: Result, values: Values, display: Sequence[str]) -> None:
-    report = result.report(**values.only(display))
+def _deliver(result: Result, values: Values, display: Sequence[str], before: Result | None = None) -> None:
+    from jupyter_profkit.views.beside import report_beside
+
+    report = report_beside(result, before, **values.only(display))
     for path in values.get("dump", ()):
         print(f"wrote {result.save(path)}")
     if values.get("text_file"):

@@ -21,7 +21,17 @@ from jupyter_profkit.model.result import Result
 
 __all__ = ["load", "save"]
 
-_TABLES: Final = frozenset({"line_memory", "timeline", "functions", "statements", "type_counts", "type_growth"})
+_TABLES: Final = frozenset(
+    {
+        "line_memory",
+        "line_memory_comparison",
+        "timeline",
+        "functions",
+        "statements",
+        "type_counts",
+        "type_growth",
+    }
+)
 _OBJECTS: Final = frozenset({"holders"})
 _GRAPHS: Final = frozenset({"references", "call_graph"})
 _ANY: Final = _TABLES | _OBJECTS | _GRAPHS

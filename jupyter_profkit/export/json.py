@@ -18,6 +18,7 @@ from jupyter_profkit.errors import RecordingError
 from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import StatementProfile, TimeProfile
 from jupyter_profkit.model.line_memory import LineMemoryProfile
+from jupyter_profkit.model.memory_comparison import LineMemoryComparison
 from jupyter_profkit.model.objects import ObjectHolders
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth
 from jupyter_profkit.model.result import Result
@@ -30,6 +31,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
     result.kind: result
     for result in (
         LineMemoryProfile,
+        LineMemoryComparison,
         MemoryTimeline,
         TimeProfile,
         StatementProfile,

@@ -117,15 +117,26 @@ class ProfkitMagics(Magics):
                 raise OptionError(
                     f"{name} takes a statement to run, or shows the last result; there is none yet"
                 ) from None
-            self.deliver(result, values)
+            self.deliver(result, values, self.earlier(values))
         return result if values.return_result else None
 
-    def deliver(self, result: Result, values: Values) -> None:
-        """Show `result`, and bind and write it as its options say."""
+    def earlier(self, values: Values) -> Result | None:
+        """The run that ``--compare`` names, if it is given; asked for before anything runs."""
+        if values.get("compare") is None:
+            return None
+        from jupyter_profkit.cells.comparison import find_earlier
+
+        with usage_errors():
+            return find_earlier(values.compare, self.shell.user_ns, self.kind)
+
+    def deliver(self, result: Result, values: Values, before: Result | None = None) -> None:
+        """Show `result`, beside the run `before` it if there is one, and bind and write it as its options say."""
+        from jupyter_profkit.views.beside import report_beside
+
         remember(result)
         if values.get("variable"):
             self.shell.user_ns[values.variable] = result
-        report = result.report(**values.only(self.display_options))
+        report = report_beside(result, before, **values.only(self.display_options))
         for path in values.get("dump", ()):
             with complaints():
                 print(f"wrote {self.save(result, Path(path).expanduser(), values)}")  # noqa: T201
@@ -165,6 +176,6 @@ def configurable_magics(*option_sets: OptionSet) -> Any:
         option.name: AnyTrait(option.default, help=option.help).tag(config=True)
         for options in option_sets
         for option in options.options
-        if option.name not in {"variable", "return_result", "dump", "text_file"}
+        if option.name not in {"variable", "return_result", "dump", "text_file", "compare"}
     }
     return type(Magics)("ConfigurableMagics", (ProfkitMagics,), {**traits, "option_sets": option_sets})

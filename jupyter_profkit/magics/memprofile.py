@@ -37,6 +37,7 @@ class MemoryMagics(configurable_magics(MEMPROFILE)):  # type: ignore[misc]
     def _open(self, values: Values, filename: str) -> Opened:
         from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
 
+        before = self.earlier(values)
         with usage_errors():
             measurement = LineMemoryMeasurement(values, filename, namespace=self.shell.user_ns)
-        return Opened(measurement, lambda result: self.deliver(result, values))
+        return Opened(measurement, lambda result: self.deliver(result, values, before))

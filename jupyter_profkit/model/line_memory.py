@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.model.timeline import MemoryTimeline
+
+if TYPE_CHECKING:
+    from jupyter_profkit.model.memory_comparison import LineMemoryComparison
 
 __all__ = ["FunctionLines", "LineMemoryProfile", "LineRecord"]
 
@@ -153,6 +156,18 @@ class LineMemoryProfile(Result):
         at_peak = sum(record.at_peak or 0 for _, record in lines)
         kept = sum(record.kept or 0 for _, record in lines)
         return (self.heap_peak or 0) - at_peak, (self.heap_kept or 0) - kept
+
+    def diff(self, other: LineMemoryProfile) -> LineMemoryComparison:
+        """What changed from this run to `other`, line by line; lines are matched by their text.
+
+        Raises
+        ------
+        OptionError
+            If `other` is no memory profile.
+        """
+        from jupyter_profkit.model.memory_comparison import compare_lines
+
+        return compare_lines(self, self.same_kind(other))
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Every line that ran or has something on the heap, in the order of `columns`."""

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from jupyter_profkit.errors import OptionError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,18 @@ class Result:
     def rows(self) -> Iterable[tuple[Any, ...]]:
         """The figures as rows, bytes and seconds; `to_dataframe` and CSV files are made of them."""
         raise NotImplementedError
+
+    def same_kind(self, other: object) -> Self:
+        """`other`, which must be a result of this kind: what it can be compared with.
+
+        Raises
+        ------
+        OptionError
+            If it is anything else.
+        """
+        if not isinstance(other, type(self)):
+            raise OptionError(f"a {type(self).__name__} is compared with another one, not with {type(other).__name__}")
+        return other
 
     def report(self, **display: Any) -> Report:
         """This result as a report that displays itself.

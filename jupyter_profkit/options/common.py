@@ -1,10 +1,10 @@
-"""Options of several magics: where the result goes, which every magic with a report has; a limit on memory."""
+"""Options of several magics: where the result goes, which every magic with a report has; a limit; an earlier run."""
 
 from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["LIMIT", "OUTPUT"]
+__all__ = ["COMPARE", "LIMIT", "OUTPUT"]
 
 OUTPUT = (
     Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
@@ -21,4 +21,13 @@ LIMIT = Option(
     None,
     "MemoryError at the line that would make the process hold more; auto finds what there is",
     "SIZE",
+)
+
+COMPARE = Option(
+    "compare",
+    ("--compare",),
+    Kind.TEXT,
+    None,
+    "show what changed from an earlier run, in a variable (-v) or a file (-D)",
+    "NAME|FILE",
 )

@@ -18,6 +18,7 @@ __all__ = ["report_of"]
 
 _BUILDERS: Final = {
     "line_memory": "line_memory",
+    "line_memory_comparison": "memory_comparison",
     "timeline": "timeline",
     "functions": "functions",
     "statements": "functions",

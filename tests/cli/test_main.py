@@ -55,6 +55,15 @@ def test_memory_of_a_script_by_line(script: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_a_script_is_compared_with_an_earlier_run(script: Path, tmp_path: Path) -> None:
+    assert call("memprofile", "--no-heap", "-q", "-D", tmp_path / "run.json", script, "0").returncode == 0
+    answer = call("memprofile", "--no-heap", "--compare", tmp_path / "run.json", script, "0")
+    assert "Compared with script.py: peak" in answer.stdout
+    assert "19.1 → 19.1" in answer.stdout
+    assert call("memprofile", "--compare", "nothing.json", script, "0").returncode == 2
+
+
+@pytest.mark.process
 def test_time_of_a_script_by_statement_and_function(script: Path) -> None:
     answer = call("cprofile", "-l", "5", script, "0")
     assert answer.returncode == 0

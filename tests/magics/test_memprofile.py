@@ -184,3 +184,49 @@ def test_one_half_can_be_left_out_but_not_both(kernel: Kernel) -> None:
         assert "can crash Python 3.12" in reply.reports[0]
     reply = kernel.run("%%memprofile --no-heap --no-lines\nwas_run = 1")
     assert "leave nothing to measure" in reply.stderr
+
+
+def test_a_run_is_compared_with_an_earlier_one_of_a_variable_or_a_file(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run(
+        f"%%memprofile -q -v small -D {tmp_path}/small.json\nkept = work(40_000_000)  # glibc maps what is larger than 32 MiB anew"
+    )
+    for earlier in ("small", tmp_path / "small.json"):
+        kernel.run("kept = None")
+        reply = kernel.run(f"%%memprofile --compare {earlier} -v large\nn = 80_000_000\nkept = work(n)\nn")
+        assert (reply.status, reply.value) == ("ok", "80000000")
+        (report,) = reply.reports
+        assert "Compared with In [" in report
+        assert "n = 80_000_000" in report
+        assert report.count("Line Contents") == 4  # the cell and `work`, compared and by themselves
+    change = "next(c for c in small.diff(large).changes if 'block =' in c.source)"
+    assert kernel.value(f"{change}.status") == "''"
+    assert 39_000_000 < int(kernel.value(f"{change}.change('self_increment')")) < 41_000_000
+
+
+def test_the_last_result_is_compared_without_running_again(kernel: Kernel) -> None:
+    kernel.run("%%memprofile -q -v first\nwork(1000)")
+    kernel.run("%%memprofile -q\nwork(1000)\nruns = globals().get('runs', 0) + 1")
+    assert "Compared with In [" in kernel.run("%memprofile --compare first").reports[0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "message"),
+    [
+        ("no_such_run", "there is no variable and no file of that name"),
+        ("/no/such/run.json", "No such file"),
+        ("WORK", "that is a int, not a result of the same magic"),
+        ("damaged.json", "not a recording of jupyter_profkit"),
+        ("timed", "that is a functions, not a result of the same magic (line_memory)"),
+    ],
+)
+def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
+    kernel: Kernel, tmp_path: Path, earlier: str, message: str
+) -> None:
+    (tmp_path / "damaged.json").write_text('{"jupyter_profkit": 1, "kind"')
+    kernel.run("WORK = 3\n%cprofile -q -v timed 1 + 1")
+    place = tmp_path / earlier if earlier == "damaged.json" else earlier
+    reply = kernel.run(f"%%memprofile --compare {place}\nwas_run = 1")
+    assert (reply.status, reply.content["ename"], reply.reports) == ("error", "UsageError", [])
+    assert message in reply.stderr
+    assert len(reply.stderr.strip().splitlines()) == 1
+    assert kernel.value("'was_run' in globals()") == "False"

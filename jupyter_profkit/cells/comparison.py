@@ -1,0 +1,49 @@
+"""What ``--compare`` names: a result in a variable, or in a file; found and checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.model.result import Result
+
+__all__ = ["find_earlier"]
+
+
+def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Result | None:
+    """The earlier run that `item` stands for; None if nothing is to be compared.
+
+    Parameters
+    ----------
+    item : a variable's name, a file's, or a result.
+    namespace : where variables are looked up.
+    kind : the kind of result it must be.
+
+    Raises
+    ------
+    OptionError
+        If there is no such variable or file, or it holds anything else.
+    RecordingError
+        If the file is damaged.
+    """
+    if item is None:
+        return None
+    found = _named(item, namespace) if isinstance(item, str) else item
+    if not isinstance(found, Result) or found.kind != kind:
+        name = item if isinstance(item, str) else type(item).__name__
+        what = found.kind if isinstance(found, Result) else type(found).__name__
+        raise OptionError(f"--compare {name}: that is a {what}, not a result of the same magic ({kind})")
+    return found
+
+
+def _named(name: str, namespace: Mapping[str, Any]) -> object:
+    from pathlib import Path
+
+    from jupyter_profkit.export import load
+
+    if name in namespace:
+        return namespace[name]
+    if name.isidentifier() and not Path(name).exists():
+        raise OptionError(f"--compare {name}: there is no variable and no file of that name")
+    return load(name)

@@ -36,6 +36,7 @@ from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT
+from jupyter_profkit.options.objrefs import OBJREFS, OBJREFS_GRAPH
 from jupyter_profkit.results import remember
 from jupyter_profkit.source import cut_traceback, label_of, running_shell
 
@@ -168,10 +169,16 @@ def objrefs(*objects: object, **options: Any) -> ReferenceGraph:
     ----------
     *objects : the objects themselves; a list is one object.
     **options : ``max_depth``, ``too_many``, ``filter``, ``highlight``, … as ``%objrefs?`` has them.
+
+    Raises
+    ------
+    OptionError
+        For a keyword that is no option, or a wrong value.
     """
     from jupyter_profkit.cells.references import draw_references
 
-    graph = draw_references(objects, **options)
+    values = OBJREFS.from_keywords(options)
+    graph = draw_references(objects, extra_ignore=values.extra_ignore, **values.only(OBJREFS_GRAPH))
     remember(graph)
     return graph
 

@@ -89,6 +89,15 @@ def test_references_of_an_object() -> None:
     del y
 
 
+def test_references_take_the_options_of_the_magic_and_no_others() -> None:
+    x = [[[1.5]]]
+    assert len(objrefs(x, max_depth=1).nodes) == len(objrefs(x, d=1, extra_ignore=[x[0][0]]).nodes) == 2
+    with pytest.raises(OptionError, match="objrefs has no option 'bad'"):
+        objrefs(x, bad=1)
+    with pytest.raises(OptionError, match="--max-depth takes"):
+        objrefs(x, max_depth="deep")
+
+
 @pytest.mark.parametrize("profiler", [memprofile, cprofile, mprof])
 def test_an_unknown_keyword_is_refused(profiler: type) -> None:
     with pytest.raises(OptionError, match="has no option 'lmit'"):

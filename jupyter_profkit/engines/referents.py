@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import gc
 import types
+from collections.abc import Sequence
 from typing import Any
 
 from jupyter_profkit.engines.safe_repr import module_dict
 
-__all__ = ["referents"]
+__all__ = ["referents", "referents_of_all"]
 
 
 def referents(obj: Any) -> list[Any]:
@@ -26,3 +27,8 @@ def referents(obj: Any) -> list[Any]:
     if issubclass(type(obj), types.ModuleType):
         return [module_dict(obj)]
     return gc.get_referents(obj)
+
+
+def referents_of_all(objects: Sequence[Any]) -> list[Any]:
+    """What any of `objects`, none of them a module, refers to; once for each reference."""
+    return gc.get_referents(*objects)

@@ -32,7 +32,7 @@ _TABLES: Final = frozenset(
         "type_growth",
     }
 )
-_OBJECTS: Final = frozenset({"holders"})
+_OBJECTS: Final = frozenset({"holders", "namespace_memory"})
 _GRAPHS: Final = frozenset({"references", "call_graph"})
 _ANY: Final = _TABLES | _OBJECTS | _GRAPHS
 

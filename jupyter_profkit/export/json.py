@@ -19,7 +19,7 @@ from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import StatementProfile, TimeProfile
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.memory_comparison import LineMemoryComparison
-from jupyter_profkit.model.objects import ObjectHolders
+from jupyter_profkit.model.objects import NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.timeline import MemoryTimeline
@@ -40,6 +40,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
         TypeCounts,
         TypeGrowth,
         ObjectHolders,
+        NamespaceMemory,
     )
 }
 

@@ -73,6 +73,14 @@ class ProfkitMagics(Magics):
             _check_output(values)
             return values
 
+    def parse_alone(self, options: OptionSet, line: str) -> Values:
+        """The options of a magic that takes nothing else."""
+        values = self.parse(options, line)
+        if values.rest:
+            with usage_errors():
+                raise OptionError(f"%{options.name} takes options only, not {values.rest!r}; see %{options.name}?")
+        return values
+
     def run_line(
         self, values: Values, source: str, name: str, open_measurement: Callable[[Values, str], Opened]
     ) -> tuple[Any, Result | None]:

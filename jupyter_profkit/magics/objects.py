@@ -1,4 +1,4 @@
-"""``%objwhy``: why an object is alive."""
+"""``%objwhy`` and ``%memwhos``: why an object is alive, and whose the memory is."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from IPython.core.magic import line_magic, magics_class, no_var_expand
 from jupyter_profkit.magics.base import configurable_magics, usage_errors
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import Values
-from jupyter_profkit.options.objects import OBJWHY
+from jupyter_profkit.options.objects import MEMWHOS, MEMWHOS_DISPLAY, OBJWHY
 
 __all__ = ["ObjectMagics"]
 
 
 @magics_class
-class ObjectMagics(configurable_magics(OBJWHY)):  # type: ignore[misc]
-    """Objects: what keeps them alive."""
+class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
+    """Objects: what keeps them alive, and who has how much."""
 
     kind: ClassVar = "holders"
+    display_options: ClassVar = MEMWHOS_DISPLAY
 
     @no_var_expand
     @line_magic
@@ -37,6 +38,18 @@ class ObjectMagics(configurable_magics(OBJWHY)):  # type: ignore[misc]
         return self._hand_out(result, values)
 
     objwhy.__doc__ = OBJWHY.help()
+
+    @no_var_expand
+    @line_magic
+    def memwhos(self, line: str) -> Result | None:
+        from jupyter_profkit.cells.objects import weigh_namespace
+
+        values = self.parse_alone(MEMWHOS, line)
+        with usage_errors():
+            result = weigh_namespace(trim=values.trim, shell=self.shell)
+        return self._hand_out(result, values)
+
+    memwhos.__doc__ = MEMWHOS.help()
 
     def _hand_out(self, result: Result, values: Values) -> Result | None:
         with usage_errors():

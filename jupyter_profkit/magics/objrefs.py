@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 
 from jupyter_profkit.cells.session import Opened
-from jupyter_profkit.errors import OptionError
 from jupyter_profkit.magics.base import configurable_magics, usage_errors
 from jupyter_profkit.model.result import Result
-from jupyter_profkit.options import OptionSet, Values
-from jupyter_profkit.options.objrefs import OBJGROWTH, OBJREFS, OBJTYPES
+from jupyter_profkit.options import Values
+from jupyter_profkit.options.objrefs import OBJGROWTH, OBJREFS, OBJREFS_GRAPH, OBJTYPES
 
 if TYPE_CHECKING:
     from jupyter_profkit.engines.type_counts import TypeCounter
 
 __all__ = ["ReferenceMagics"]
-
-_GRAPH = (
-    *("back", "max_depth", "too_many", "filter", "highlight"),
-    *("refcounts", "sizes", "shortnames", "call_repr"),
-)
 
 
 @magics_class
@@ -51,7 +45,7 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
                 names=names,
                 shell=self.shell,
                 extra_ignore=[evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore],
-                **values.only(_GRAPH),
+                **values.only(OBJREFS_GRAPH),
             )
         del objects
         return self._hand_out(result, values)
@@ -63,7 +57,7 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     def objtypes(self, line: str) -> Result | None:
         from jupyter_profkit.cells.references import count_types
 
-        values = self._parse_alone(OBJTYPES, line)
+        values = self.parse_alone(OBJTYPES, line)
         with usage_errors():
             result = count_types(
                 values.limit, shortnames=values.shortnames, filter=values.filter, namespace=self.shell.user_ns
@@ -74,28 +68,20 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
 
     def open_objgrowth(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self._parse_alone(OBJGROWTH, line), filename)
+        return self._open(self.parse_alone(OBJGROWTH, line), filename)
 
     @no_var_expand
     @line_cell_magic
     def objgrowth(self, line: str, cell: str | None = None) -> Any:
         from jupyter_profkit.cells.references import measure_growth
 
-        values = self._parse_alone(OBJGROWTH, line)
+        values = self.parse_alone(OBJGROWTH, line)
         if cell is not None:  # the body that another cell magic passes on
             return self.line_or_cell(values, cell, "%%objgrowth", self._open)
         result = measure_growth(values.limit, shortnames=values.shortnames, counter=self._counter)
         return self._hand_out(result, values)
 
     objgrowth.__doc__ = OBJGROWTH.help()
-
-    def _parse_alone(self, options: OptionSet, line: str) -> Values:
-        """The options of a magic that takes nothing else."""
-        values: Values = self.parse(options, line)
-        if values.rest:
-            with usage_errors():
-                raise OptionError(f"%{options.name} takes options only, not {values.rest!r}; see %{options.name}?")
-        return values
 
     def _open(self, values: Values, _filename: str) -> Opened:
         from jupyter_profkit.cells.references import GrowthMeasurement

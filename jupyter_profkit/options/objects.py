@@ -1,11 +1,11 @@
-"""Options of ``%objwhy``."""
+"""Options of ``%objwhy`` and ``%memwhos``."""
 
 from __future__ import annotations
 
 from jupyter_profkit.options.common import OUTPUT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["OBJWHY"]
+__all__ = ["MEMWHOS", "MEMWHOS_DISPLAY", "OBJWHY"]
 
 OBJWHY = OptionSet(
     "objwhy",
@@ -16,3 +16,24 @@ OBJWHY = OptionSet(
     ),
     rest="EXPR",
 )
+
+MEMWHOS = OptionSet(
+    "memwhos",
+    "Like %whos, for memory: what each variable holds, what IPython holds, and where the rest of the memory is.",
+    (
+        Option(
+            "sort",
+            ("-s", "--sort"),
+            Kind.TEXT,
+            "size",
+            "the order of the variables; size is exclusive and shared together",
+            "KEY",
+            choices=("size", "exclusive", "shared", "objects", "name", "type"),
+        ),
+        Option("limit", ("-l", "--limit"), Kind.COUNT, 20, "show so many variables, 0 for all", "N"),
+        Option("precision", ("-p", "--precision"), Kind.COUNT, 1, "digits after the point", "N"),
+        Option("trim", ("--trim",), Kind.FLAG, False, "first give free memory back to the system"),
+        *OUTPUT,
+    ),
+)
+MEMWHOS_DISPLAY = ("sort", "limit", "precision")

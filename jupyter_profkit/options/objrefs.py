@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_profkit.options.common import OUTPUT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["OBJGROWTH", "OBJREFS", "OBJTYPES"]
+__all__ = ["OBJGROWTH", "OBJREFS", "OBJREFS_GRAPH", "OBJTYPES"]
 
 OBJREFS = OptionSet(
     "objrefs",
@@ -60,6 +60,11 @@ OBJTYPES = OptionSet(
         *OUTPUT,
     ),
 )
+OBJREFS_GRAPH = (
+    *("back", "max_depth", "too_many", "filter", "highlight"),
+    *("refcounts", "sizes", "shortnames", "call_repr"),
+)
+"""The options that say what is drawn; `extra_ignore` is beside them, since the magic has it as text."""
 
 OBJGROWTH = OptionSet(
     "objgrowth",

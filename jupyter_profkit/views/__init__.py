@@ -27,6 +27,7 @@ _BUILDERS: Final = {
     "type_counts": "references",
     "type_growth": "references",
     "holders": "objects",
+    "namespace_memory": "objects",
 }
 
 

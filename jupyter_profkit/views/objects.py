@@ -1,19 +1,20 @@
-"""What keeps an object alive, as a view: a sentence and a table.
+"""What keeps an object alive, and whose the memory is, as views: a sentence and tables.
 
-    report(holders)     a Report: each chain with the statement that ends it
+    report(holders)                     a Report: each chain with the statement that ends it
+    report(memory, sort="name")         a Report: the variables, and the parts of the resident memory
 
 Builders only word and order; what was found is in `model.objects`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.model.objects import HolderChain, ObjectHolders
+from jupyter_profkit.model.objects import HolderChain, MemoryHolder, NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.result import Result
-from jupyter_profkit.units import format_seconds
+from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
 
 __all__ = ["report"]
@@ -27,12 +28,21 @@ def report(result: Result, **display: Any) -> Report:
     OptionError
         For a display option that the result does not have.
     """
-    if display:
-        raise OptionError(f"a report of {result.kind} has no option {next(iter(display))!r}")
+    if isinstance(result, NamespaceMemory):
+        return _memory_report(result, **_known(result, display, ("sort", "limit", "precision")))
+    _known(result, display, ())
     match result:
         case ObjectHolders():
             return _holders_report(result)
     raise OptionError(f"{type(result).__name__} is no result of objects")
+
+
+def _known(result: Result, display: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """`display`, if all of it is among `names`; what a magic has for its other results is left out."""
+    unknown = [name for name in display if name not in names]
+    if unknown:
+        raise OptionError(f"a report of {result.kind} has no option {unknown[0]!r}")
+    return display
 
 
 # Why
@@ -99,3 +109,129 @@ def _holder_notes(holders: ObjectHolders) -> Iterator[str]:
         count = "1 more reference" if holders.n_unseen == 1 else f"{holders.n_unseen:,} more references"
         places = "a running function, C code, a NumPy view or a container of plain values"
         yield f"{holders.name} has {count} that the garbage collector cannot see: {places}."
+
+
+# Memory
+
+_HELD_COLUMNS = (
+    Column("Name", Unit.CODE),
+    Column("Type", Unit.CODE),
+    Column("Value", Unit.TEXT),
+    Column("Exclusive", tip="what goes when this name goes"),
+    Column("Shared", tip="what it reaches and others reach as well"),
+    Column("Objects", tip="objects that only this name reaches"),
+)
+_PART_COLUMNS = (Column("Part", Unit.TEXT), Column("Size"), Column("Share"), Column("What it is", Unit.TEXT))
+
+
+def _memory_report(memory: NamespaceMemory, sort: str = "size", limit: int | None = 20, precision: int = 1) -> Report:
+    variables = [one for one in memory.holders if one.kind == "variable"]
+    outputs = [one for one in memory.holders if one.kind == "output"]
+    own = [one for one in memory.holders if one.kind == "IPython"]
+    most = max((_total(one) for one in memory.holders), default=0) or 1
+    tables = [
+        _held_table("Variables", "variables", _sorted(variables, sort), limit=limit, most=most, precision=precision),
+        _held_table(
+            "What IPython keeps",
+            "rows",
+            _sorted([*own, *outputs], "size"),
+            limit=limit,
+            most=most,
+            precision=precision,
+        ),
+        _parts_table(memory, precision),
+    ]
+    return Report(
+        title=memory.session.title,
+        headline=_memory_headline(memory, variables, [*outputs, *own], precision),
+        parts=tuple(table for table in tables if table.rows),
+        notes=(*_trimmed(memory, precision), *memory.method.notes),
+        method=(memory.method.engine, format_seconds(memory.session.duration)),
+    )
+
+
+def _total(holder: MemoryHolder) -> int:
+    return holder.exclusive + (holder.shared or 0)
+
+
+def _sorted(holders: Sequence[MemoryHolder], sort: str) -> list[MemoryHolder]:
+    orders: dict[str, Callable[[MemoryHolder], Any]] = {
+        "size": lambda one: (-_total(one), one.name),
+        "exclusive": lambda one: (-one.exclusive, one.name),
+        "shared": lambda one: (-(one.shared or 0), one.name),
+        "objects": lambda one: (-one.n_objects, one.name),
+        "name": lambda one: one.name,
+        "type": lambda one: (one.type, one.name),
+    }
+    if sort not in orders:
+        raise OptionError(f"--sort: {sort!r} is not one of {', '.join(orders)}")
+    return sorted(holders, key=orders[sort])
+
+
+def _held_table(
+    caption: str, noun: str, holders: Sequence[MemoryHolder], *, limit: int | None, most: int, precision: int
+) -> TableView:
+    shown = holders[: limit or None]
+    rows = tuple(_held_row(one, most, precision) for one in shown)
+    left = holders[len(shown) :]
+    footer = f"{len(left):,} more {noun}, {format_size(sum(one.exclusive for one in left), precision)}" if left else ""
+    return TableView(caption, _HELD_COLUMNS, rows, footer)
+
+
+def _held_row(one: MemoryHolder, most: int, precision: int) -> Row:
+    value = " · ".join(filter(None, (one.text, f"also {one.also}" if one.also else "")))
+    shared = "many" if one.shared is None else format_size(one.shared, precision) if one.shared else ""
+    return Row(
+        (
+            Cell(one.name),
+            Cell(one.type),
+            Cell(value),
+            Cell(format_size(one.exclusive, precision), bar=max(0.0, one.exclusive / most)),
+            Cell(shared),
+            Cell(f"{one.n_objects:,}" if one.n_objects else ""),
+        )
+    )
+
+
+def _parts_table(memory: NamespaceMemory, precision: int) -> TableView:
+    whole = memory.rss or 1
+    rows = [
+        Row(
+            (
+                Cell(part.name),
+                Cell(format_size(part.size, precision), bar=min(1.0, max(0.0, part.size / whole))),
+                Cell(f"{part.size / whole:.0%}"),
+                Cell(part.tip),
+            )
+        )
+        for part in memory.parts
+    ]
+    if rows:
+        rows.append(
+            Row((Cell("resident"), Cell(format_size(memory.rss, precision)), Cell("100%"), Cell("")), strong=True)
+        )
+    return TableView("Where the resident memory is", _PART_COLUMNS, tuple(rows))
+
+
+def _memory_headline(
+    memory: NamespaceMemory, variables: Sequence[MemoryHolder], kept: Sequence[MemoryHolder], precision: int
+) -> str:
+    sizes = {part.name: part.size for part in memory.parts}
+    largest = max(variables, key=_total, default=None)
+    text = f"{format_size(memory.rss, precision)} resident"
+    if largest is not None:
+        own = sum(one.exclusive for one in variables)
+        text += f": {format_size(own, precision)} in {_count(len(variables), 'variable')}"
+        text += f", the largest is {largest.name} ({format_size(_total(largest), precision)})"
+    text += f"; IPython keeps {format_size(sum(one.exclusive for one in kept), precision)}"
+    free = sum(size for name, size in sizes.items() if name.startswith("free in"))
+    return f"{text}; {format_size(free, precision)} are free and not returned." if free else f"{text}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _trimmed(memory: NamespaceMemory, precision: int) -> Iterator[str]:
+    if memory.given_back is not None:
+        yield f"--trim gave {format_size(max(0, memory.given_back), precision)} back to the system."

@@ -159,3 +159,33 @@ def test_the_result_is_returned_and_written(kernel, tmp_path):
     kernel.run(f"r = %objwhy -r -q -D {tmp_path / 'why.json'} -D {tmp_path / 'why.csv'} b")
     assert kernel.value(f"__import__('jupyter_profkit').load({str(tmp_path / 'why.json')!r}) == r") == "True"
     assert (tmp_path / "why.csv").read_text().splitlines()[1].startswith("variable,b,")
+
+
+def test_memwhos_tells_variables_outputs_and_the_last_error(kernel):
+    kernel.run("kept_in_test = bytearray(5_000_000)\nshown_in_test = [bytearray(3_000_000)]")
+    kernel.run("shown_in_test")
+    kernel.run("[bytearray(4_000_000)]")
+    kernel.run("def fails_in_test():\n    kept = bytearray(2_000_000)\n    1 / 0\nfails_in_test()")
+    assert kernel.run("%memwhos -q -v memory -l 0").status == "ok"
+    sizes = eval(
+        kernel.value("{h.name: (h.kind, round(h.exclusive / 1e6), round(h.shared / 1e6)) for h in memory.holders}")
+    )
+    assert sizes["kept_in_test"] == ("variable", 5, 0)
+    assert sizes["shown_in_test"] == ("variable", 0, 3)
+    outputs = [size for name, size in sizes.items() if name.startswith("Out[")]
+    assert [size for size in outputs if size[1] or size[2]] == [("output", 0, 3), ("output", 4, 0)]
+    assert sizes["the last error"] == ("IPython", 2, 0)
+    assert {"history", "IPython itself", "modules, classes, their code", "other objects"} <= set(sizes)
+    assert kernel.value("sum(part.size for part in memory.parts) == memory.rss") == "True"
+    text = words(kernel, "%memwhos -s name --trim")
+    assert "--trim gave" in text
+    assert "kept_in_test" in text
+    kernel.run("import sys; sys.last_exc = sys.last_value = sys.last_traceback = get_ipython().InteractiveTB.tb = None")
+    kernel.run("del kept_in_test, shown_in_test, memory")
+
+
+def test_memwhos_takes_options_only(kernel):
+    reply = kernel.run("%memwhos kept")
+    assert "takes options only" in reply.stderr + reply.traceback
+    reply = kernel.run("%memwhos -s age")
+    assert "not one of size" in reply.stderr + reply.traceback

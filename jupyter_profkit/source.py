@@ -92,7 +92,8 @@ def label_of(filename: str) -> str:
 
 def place_of(label: str) -> str:
     """What a file is known by from run to run: its label, and one word for all that is typed into the notebook."""
-    return "notebook" if label.startswith(("In [", "<", "%")) else label
+    typed = label.startswith(("In [", "<", "%")) or f"{os.sep}ipykernel_" in label
+    return "notebook" if typed else label
 
 
 def _short_path(filename: str) -> str:

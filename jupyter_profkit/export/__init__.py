@@ -27,6 +27,7 @@ _TABLES: Final = frozenset(
         "line_memory_comparison",
         "timeline",
         "functions",
+        "functions_comparison",
         "statements",
         "type_counts",
         "type_growth",

@@ -22,6 +22,7 @@ from jupyter_profkit.model.memory_comparison import LineMemoryComparison
 from jupyter_profkit.model.objects import NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth
 from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.time_comparison import TimeComparison
 from jupyter_profkit.model.timeline import MemoryTimeline
 
 __all__ = ["from_json", "read_json", "to_json", "write_json"]
@@ -34,6 +35,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
         LineMemoryComparison,
         MemoryTimeline,
         TimeProfile,
+        TimeComparison,
         StatementProfile,
         CallGraph,
         ReferenceGraph,

@@ -37,6 +37,7 @@ class TimeMagics(configurable_magics(CPROFILE)):  # type: ignore[misc]
     def _open(self, values: Values, filename: str) -> Opened:
         from jupyter_profkit.cells.functions import TimeMeasurement
 
+        before = self.earlier(values)
         with usage_errors():
             measurement = TimeMeasurement(values, filename=filename)
-        return Opened(measurement, lambda result: self.deliver(result, values))
+        return Opened(measurement, lambda result: self.deliver(result, values, before))

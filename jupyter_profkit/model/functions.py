@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pstats
 
     from jupyter_profkit.model.call_graph import CallGraph
+    from jupyter_profkit.model.time_comparison import TimeComparison
     from jupyter_profkit.views.report import Report
 
 __all__ = ["CallerRecord", "CoroutineRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
@@ -189,6 +190,18 @@ class TimeProfile(Result):
                 record.tottime,
                 record.cumtime,
             )
+
+    def diff(self, other: TimeProfile) -> TimeComparison:
+        """What changed from this run to `other`, function by function; they are matched by module and qualified name.
+
+        Raises
+        ------
+        OptionError
+            If `other` is no time profile.
+        """
+        from jupyter_profkit.model.time_comparison import compare_times
+
+        return compare_times(self, self.same_kind(other))
 
     def find(self, name: str) -> tuple[FunctionRecord, ...]:
         """The functions of that name, qualified or not.

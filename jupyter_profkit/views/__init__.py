@@ -21,6 +21,7 @@ _BUILDERS: Final = {
     "line_memory_comparison": "memory_comparison",
     "timeline": "timeline",
     "functions": "functions",
+    "functions_comparison": "time_comparison",
     "statements": "functions",
     "call_graph": "call_graph",
     "references": "references",

@@ -289,3 +289,29 @@ def test_stacks_are_written_by_their_suffix(kernel: Kernel) -> None:
     reply = kernel.run("%cprofile -q -D run.speedscope.json -D run.collapsed.txt -D run.svg foo()")
     assert reply.stdout.splitlines() == ["wrote run.speedscope.json", "wrote run.collapsed.txt", "wrote run.svg"]
     assert kernel.value("json.load(open('run.speedscope.json'))['profiles'][0]['type']") == "'sampled'"
+
+
+def test_a_run_is_compared_with_an_earlier_one_of_a_variable_or_a_file(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run(f"%%cprofile -q -v few -D {tmp_path}/few.json -D {tmp_path}/few.prof\nfib(5)")
+    for earlier in ("few", tmp_path / "few.json", tmp_path / "few.prof"):
+        reply = kernel.run(f"%%cprofile --compare {earlier} -v many\nfib(8)")
+        assert (reply.status, reply.value) == ("ok", "21")
+        assert "Compared with " in reply.reports[0]
+        (row,) = [line for line in reply.reports[0].splitlines() if "15 → 67" in line]
+        assert "+52" in row
+        assert row.endswith("notebook(fib)")
+    change = "next(c for c in few.diff(many).changes if c.function == 'fib')"
+    assert kernel.value(f"({change}.status, {change}.change('ncalls'))") == "('', 52)"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "message"),
+    [("no_such_run", "there is no variable and no file of that name"), ("json", "that is a module, not a result")],
+)
+def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
+    kernel: Kernel, earlier: str, message: str
+) -> None:
+    reply = kernel.run(f"%%cprofile --compare {earlier}\nwas_run_beside = 1")
+    assert (reply.status, reply.content["ename"], reply.reports) == ("error", "UsageError", [])
+    assert message in reply.stderr
+    assert kernel.value("'was_run_beside' in globals()") == "False"

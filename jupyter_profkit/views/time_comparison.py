@@ -1,0 +1,111 @@
+"""Two runs by function, as a reader sees them: calls and times before and after, the greatest change first.
+
+    report(before.diff(after), limit=("20",))
+
+Changes of less than a hundredth of the longer run are grey. What the rows leave
+out is a row of its own, so that calls and own times add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from jupyter_profkit.model.time_comparison import FunctionChange, FunctionFigures, TimeComparison
+from jupyter_profkit.options.cprofile import CPROFILE, limits
+from jupyter_profkit.units import format_seconds
+from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
+
+__all__ = ["report"]
+
+_COLUMNS: Final = (
+    Column("ncalls", tip="all calls: in the earlier run → in the later one"),
+    Column("±", tip="the change"),
+    Column("tottime", tip="seconds in the function itself: in the earlier run → in the later one"),
+    Column("±", tip="the change; less than a hundredth of the run is grey"),
+    Column("cumtime", tip="seconds in the function and all it called: in the earlier run → in the later one"),
+    Column("±", tip="the change; less than a hundredth of the run is grey"),
+    Column("", Unit.TEXT),
+    Column("function", Unit.TEXT),
+)
+_N_ROWS: Final = 30
+_N_STRONG: Final = 3
+_LONGEST_NAME: Final = 100
+
+
+def report(comparison: TimeComparison, **display: Any) -> Report:
+    """The report of a comparison.
+
+    Parameters
+    ----------
+    comparison : the two runs.
+    **display : options of ``%%cprofile``; a number as ``limit`` is the number of functions shown.
+    """
+    numbers = [limit for limit in limits(CPROFILE.from_keywords(display).limit) if type(limit) is int]
+    n_rows = min([*numbers, 500]) if numbers else _N_ROWS
+    before, after = comparison.before, comparison.after
+    notes: tuple[str, ...] = ()
+    if not comparison.n_common:
+        notes = (f"{before.title} and {after.title} have no function in common: every one is new or gone",)
+    return Report(
+        title=f"%%cprofile  {before.title} → {after.title}",
+        headline=_headline(comparison),
+        parts=(_table(comparison, n_rows),) if comparison.changes else (),
+        notes=notes,
+        warning=warning_of(after) or warning_of(before),
+    )
+
+
+def _headline(comparison: TimeComparison) -> str:
+    before, after = comparison.total("before"), comparison.total("after")
+    change = after.tottime - before.tottime
+    sign = "+" if change > 0 else ""
+    return (
+        f"Compared with {comparison.before.title}: {sign}{format_seconds(change)}, "
+        f"from {format_seconds(before.tottime)} to {format_seconds(after.tottime)}; "
+        f"{after.ncalls - before.ncalls:+,} calls, from {before.ncalls:,} to {after.ncalls:,}"
+    )
+
+
+def _table(comparison: TimeComparison, n_rows: int) -> TableView:
+    least = max(comparison.total("before").tottime, comparison.total("after").tottime) / 100
+    kept, others = comparison.changes[:n_rows], comparison.changes[n_rows:]
+    rows = [_row(change, least, strong=n < _N_STRONG) for n, change in enumerate(kept)]
+    if others:
+        rows.append(_others(others, least))
+    return TableView("Functions by change of own time, seconds before → after", _COLUMNS, tuple(rows))
+
+
+def _row(change: FunctionChange, least: float, *, strong: bool) -> Row:
+    cells = [*_calls(change), *_time(change, "tottime", least), *_time(change, "cumtime", least)]
+    name = f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return Row((*cells, Cell(change.status), Cell(name)), strong and abs(change.change("tottime")) > least)
+
+
+def _others(others: Sequence[FunctionChange], least: float) -> Row:
+    """All that is not shown, as one; cumulative times do not add up."""
+    runs = ([figures for change in others if (figures := getattr(change, run))] for run in ("before", "after"))
+    before, after = (
+        FunctionFigures(sum(each.ncalls for each in run), sum(each.tottime for each in run)) for run in runs
+    )
+    total = FunctionChange("", "", before, after)
+    words = f"⋯ {len(others):,} other functions" if len(others) > 1 else "⋯ one other function"
+    return Row((*_calls(total), *_time(total, "tottime", least), Cell(), Cell(), Cell(), Cell(words)))
+
+
+def _calls(change: FunctionChange) -> Iterator[Cell]:
+    before, after = (f"{each.ncalls:,}" if each else "–" for each in (change.before, change.after))
+    difference = change.change("ncalls")
+    yield Cell(f"{before} → {after}", muted=not difference)
+    yield Cell(f"{difference:+,}" if difference else "0", muted=not difference)
+
+
+def _time(change: FunctionChange, figure: str, least: float) -> Iterator[Cell]:
+    values = (getattr(each, figure) if each else None for each in (change.before, change.after))
+    before, after = ("–" if value is None else f"{value:.6f}" for value in values)
+    difference = change.change(figure)
+    muted = abs(difference) <= least
+    said = f"{difference:+.6f}"
+    yield Cell(f"{before} → {after}", muted=muted)
+    yield Cell(said if float(said) else "0.000000", muted=muted)

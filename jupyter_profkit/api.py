@@ -159,7 +159,7 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
     kind = "timeline"
 
     def _measurement(self, frame: FrameType) -> Measurement:
-        return TimelineMeasurement(self.values)
+        return TimelineMeasurement(self.values, label_of(frame.f_code.co_filename))
 
 
 def objrefs(*objects: object, **options: Any) -> ReferenceGraph:

@@ -102,14 +102,15 @@ class Kernel:
 
 
 @contextlib.contextmanager
-def running_kernel(cwd: Path | None = None, load: bool = True) -> Iterator[Kernel]:
+def running_kernel(cwd: Path | None = None, load: bool = True, **environment: str) -> Iterator[Kernel]:
     """A kernel of this Python, with the extension loaded, ended when the block ends."""
     folder = tempfile.TemporaryDirectory()
     manager = KernelManager(transport="ipc", connection_file=f"{folder.name}/kernel.json")
     command = [sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     manager.kernel_spec.argv = command
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    manager.start_kernel(cwd=str(cwd or ROOT / "tests"), env={**os.environ, "PYTHONPATH": path, "PROFKIT_DEBUG": "1"})
+    environment = {**os.environ, "PYTHONPATH": path, "PROFKIT_DEBUG": "1", **environment}
+    manager.start_kernel(cwd=str(cwd or ROOT / "tests"), env=environment)
     client = manager.client()
     try:
         client.start_channels()

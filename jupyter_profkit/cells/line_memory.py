@@ -26,7 +26,7 @@ from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, Opti
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.options import Values
-from jupyter_profkit.source import Statements, source_lines
+from jupyter_profkit.source import Statements, label_of, source_lines
 
 __all__ = ["LineMemoryMeasurement"]
 
@@ -70,7 +70,8 @@ class LineMemoryMeasurement:
         self._no_heap_because = ""
         if not values.heap:
             self._spare_the_process(limited=self._limit is not None)
-        self._timeline = record_alongside(values.interval) if timeline else None
+        title = label_of(filename) if filename else ""
+        self._timeline = record_alongside(values.interval, title) if timeline else None
 
     def _spare_the_process(self, *, limited: bool) -> None:
         """No heap where memory may be refused: memray then ends the process, in the middle of a small allocation.

@@ -75,7 +75,11 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
         marks = Path(folder) / "marks"
         process = _start(_command(arguments, marks))
         engine = TimelineEngine(
-            process.pid, interval=values.interval, children=values.children, per_child=values.per_child
+            process.pid,
+            interval=values.interval,
+            children=values.children,
+            per_child=values.per_child,
+            title=shlex.join(arguments),
         )
         follower = _Follower(process, values.timeout)
         try:

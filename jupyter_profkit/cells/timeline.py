@@ -7,11 +7,12 @@ last_timeline()               that of the last run, whichever magic recorded it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jupyter_profkit.engines.timeline import TimelineEngine
+from jupyter_profkit.engines.timeline import TimelineEngine, check_process
 from jupyter_profkit.errors import RecordingError, TargetError
 from jupyter_profkit.export import load
 from jupyter_profkit.model.session import Session
@@ -19,7 +20,7 @@ from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
 from jupyter_profkit.results import last
 
-__all__ = ["TimelineMeasurement", "find_timeline", "last_timeline", "record_alongside"]
+__all__ = ["TimelineMeasurement", "find_timeline", "last_timeline", "record_alongside", "record_process"]
 
 
 class TimelineMeasurement:
@@ -28,15 +29,16 @@ class TimelineMeasurement:
     Parameters
     ----------
     values : the options of ``%mprof_plot``.
+    title : what is measured, for those who find the recording if this process dies.
+
+    Raises
+    ------
+    TargetError
+        If the process of ``--attach`` is gone, or not ours to look at.
     """
 
-    def __init__(self, values: Values) -> None:
-        self._engine = TimelineEngine(
-            interval=values.interval,
-            children=values.children,
-            per_child=values.per_child,
-            seconds=values.timeout,
-        )
+    def __init__(self, values: Values, title: str = "") -> None:
+        self._engine = _engine_for(values, title)
 
     def start(self) -> None:
         self._engine.start()
@@ -48,9 +50,45 @@ class TimelineMeasurement:
         return self._engine.timeline(session)
 
 
-def record_alongside(interval: float) -> TimelineEngine:
+def _engine_for(values: Values, title: str) -> TimelineEngine:
+    if values.attach is not None:
+        check_process(values.attach)
+    return TimelineEngine(
+        values.attach,
+        interval=values.interval,
+        children=values.children,
+        per_child=values.per_child,
+        seconds=values.timeout,
+        title=title,
+    )
+
+
+def record_process(values: Values) -> MemoryTimeline:
+    """Record the process of ``--attach`` until it ends, ``--timeout`` is over, or somebody interrupts.
+
+    Raises
+    ------
+    TargetError
+        If it is gone, or not ours to look at.
+    """
+    title = f"process {values.attach} ({check_process(values.attach)})"
+    engine = _engine_for(values, title)
+    last = float("inf") if values.timeout is None else time.monotonic() + values.timeout
+    started = time.time()
+    engine.start()
+    try:
+        while engine.is_sampling and time.monotonic() < last:
+            time.sleep(0.05)
+    except KeyboardInterrupt:  # how one ends what has no end of its own
+        pass
+    finally:
+        engine.stop()
+    return engine.timeline(Session(title, started, engine.stopped - engine.started))
+
+
+def record_alongside(interval: float, title: str = "") -> TimelineEngine:
     """An engine for a measurement that reads the high-water mark itself, and so resets it all the time."""
-    return TimelineEngine(interval=interval, reset_peak=False)
+    return TimelineEngine(interval=interval, reset_peak=False, title=title)
 
 
 def last_timeline() -> MemoryTimeline:

@@ -3,10 +3,15 @@
     python -m jupyter_profkit memprofile [options] script.py [argument …]
     python -m jupyter_profkit cprofile [options] script.py [argument …]
     python -m jupyter_profkit run [options] script.py [argument …]
-    python -m jupyter_profkit plot [options] recording …
+    python -m jupyter_profkit attach [options] PID
+    python -m jupyter_profkit plot|peak [options] [recording …]
+    python -m jupyter_profkit list
+    python -m jupyter_profkit rm [--dry-run] [--all] recording …
     python -m jupyter_profkit doctor
 
-Options are those of the magics. The exit code is the script's; 2 is a wrong call.
+Options are those of the magics, and of mprof; COMMAND --help lists them. A
+recording is a file or its number in the list, -1 for the newest. The exit code is
+the script's; 2 is a wrong call.
 """
 
 from __future__ import annotations
@@ -17,9 +22,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cli import mprof
+from jupyter_profkit.cli.delivery import deliver
 from jupyter_profkit.errors import OptionError, ProfkitError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
+from jupyter_profkit.options.cprofile import CPROFILE
+from jupyter_profkit.options.memprofile import MEMPROFILE
+from jupyter_profkit.options.mprof import ATTACH, LIST, MPROF_RUN, PEAK, PLOT, RM
 
 __all__ = ["main"]
 
@@ -28,27 +38,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code."""
     name, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""]
     rest = rest[:-1] if rest else []
-    command = _COMMANDS.get(name)
+    command, options = _COMMANDS.get(name, (None, None))
     if command is None:
         print((__doc__ or "").strip(), file=sys.stdout if name in {"", "-h", "--help"} else sys.stderr)
         return 0 if name in {"", "-h", "--help"} else 2
+    if options is not None and rest[:1] in (["-h"], ["--help"]):
+        print(options.help("python -m jupyter_profkit ", name))
+        return 0
     try:
         return command(rest)
     except ProfkitError as error:
         print(f"jupyter_profkit: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:  # a file that cannot be written; a script's own errors are reported where it runs
+        print(f"jupyter_profkit: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+    return 2
 
 
 def _memprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
-    from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
+    from jupyter_profkit.options.memprofile import DISPLAY
 
     return _measure(MEMPROFILE, DISPLAY, arguments, LineMemoryMeasurement, "line_memory")
 
 
 def _cprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cells.functions import TimeMeasurement
-    from jupyter_profkit.options.cprofile import CPROFILE, DISPLAY
+    from jupyter_profkit.options.cprofile import DISPLAY
 
     return _measure(
         CPROFILE, DISPLAY, arguments, lambda values, path: TimeMeasurement(values, filename=path), "functions"
@@ -75,7 +90,7 @@ def _measure(
     run = OpenMeasurement(Opened(make(values, str(path.absolute())), _nothing), path.name, str(path))
     error = run_program(path, rest[1:], run)
     ended = isinstance(error, SystemExit)  # as scripts do
-    _deliver(run.finish(None if ended else error), values, display, before)
+    deliver(run.finish(None if ended else error), values, display, before=before)
     return _exit_code(error)
 
 
@@ -93,40 +108,6 @@ def _exit_code(error: BaseException | None) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _deliver(result: Result, values: Values, display: Sequence[str], before: Result | None = None) -> None:
-    from jupyter_profkit.views.beside import report_beside
-
-    report = report_beside(result, before, **values.only(display))
-    for path in values.get("dump", ()):
-        print(f"wrote {result.save(path)}")
-    if values.get("text_file"):
-        Path(values.text_file).expanduser().write_text(f"{report}\n", encoding="utf-8")
-    if not values.get("quiet"):
-        print(report)
-
-
-def _run(arguments: Sequence[str]) -> int:
-    from jupyter_profkit.cells.script import run_script
-    from jupyter_profkit.options.mprof import DISPLAY, MPROF_RUN
-
-    values, rest = MPROF_RUN.from_arguments(arguments)
-    run = run_script(rest, values)
-    _deliver(run.timeline, values, DISPLAY)
-    return 128 - run.returncode if run.returncode < 0 else run.returncode
-
-
-def _plot(arguments: Sequence[str]) -> int:
-    from jupyter_profkit.export import load
-    from jupyter_profkit.options.mprof import DISPLAY, MPROF_PLOT
-
-    values, rest = MPROF_PLOT.from_arguments(arguments)
-    if not rest:
-        raise OptionError("plot takes a recording: python -m jupyter_profkit plot -o plot.png run.dat")
-    for path in rest:
-        _deliver(load(path), values, DISPLAY)
-    return 0
-
-
 def _doctor(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cli.doctor import findings
 
@@ -137,10 +118,14 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "memprofile": _memprofile,
-    "cprofile": _cprofile,
-    "run": _run,
-    "plot": _plot,
-    "doctor": _doctor,
+_COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], OptionSet | None]] = {
+    "memprofile": (_memprofile, MEMPROFILE),
+    "cprofile": (_cprofile, CPROFILE),
+    "run": (mprof.run, MPROF_RUN),
+    "attach": (mprof.attach, ATTACH),
+    "plot": (mprof.plot, PLOT),
+    "peak": (mprof.peak, PEAK),
+    "list": (mprof.show_list, LIST),
+    "rm": (mprof.remove, RM),
+    "doctor": (_doctor, None),
 }

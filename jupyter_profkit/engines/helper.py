@@ -6,6 +6,7 @@
 
 It is a process of its own session, so that an interrupt of the kernel does not
 reach it; it writes to a file without a name, which no crash can leave behind.
+If this process dies, it keeps the recording, as `kept` says.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_profkit.engines import sampler
+from jupyter_profkit.engines import kept, sampler
 
 __all__ = ["Helper", "HelperOutput"]
 
@@ -49,6 +50,7 @@ class Helper:
     high_water : whether to look at the operating system's high-water mark.
     seconds : end after so long; None for no end.
     limit : bytes and a signal's number: record nothing, and send that signal while more than that is resident.
+    title : what is recorded, for those who find the recording after this process has died.
 
     Raises
     ------
@@ -65,10 +67,14 @@ class Helper:
         high_water: bool = False,
         seconds: float | None = None,
         limit: tuple[int, int] | None = None,
+        title: str = "",
     ) -> None:
         options = [*(["--children"] if children else []), *(["--high-water"] if high_water else [])]
         options += ["--for", str(seconds)] if seconds is not None else []
-        options += ["--limit", *map(str, limit)] if limit is not None else []
+        if limit is not None:
+            options += ["--limit", *map(str, limit)]
+        else:
+            options += ["--keep", str(kept.folder()), _one_word(title)]
         options += ["--path", _psutil_folder()] if sys.platform != "linux" else []
         command = [sys.executable, "-I", "-S", sampler.__file__, str(pid), str(interval), *options]
         self._file = tempfile.TemporaryFile(prefix="jupyter_profkit-")  # noqa: SIM115 - open until `stop`
@@ -134,6 +140,11 @@ def _send_stop(process: subprocess.Popen[bytes]) -> None:
         process.stdin.write(b"q")
     finally:
         process.stdin.close()
+
+
+def _one_word(title: str) -> str:
+    """`title` as an argument that can be mistaken for nothing else, and fits in a line of a file."""
+    return "".join(character if character.isprintable() else "?" for character in title[:200]).lstrip("-") or "?"
 
 
 def _own_session() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The helper process: it samples the memory of another process until it is told to stop.
 
-    python -I -S sampler.py PID INTERVAL [--children] [--high-water] [--for SECONDS] [--path FOLDER]
+    python -I -S sampler.py PID INTERVAL [--children] [--high-water] [--for SECONDS] [--keep FOLDER TITLE]
+                                         [--path FOLDER]
     python -I -S sampler.py PID INTERVAL --limit BYTES SIGNAL [--path FOLDER]     a watcher, which records nothing
 
 * It runs by itself, on the standard library alone (psutil where there is no /proc,
@@ -12,8 +13,11 @@
 * It says ``ready`` on standard error when it begins, and there, at the end, the
   seconds of CPU that it used, or what went wrong.
 * It ends when a byte, or the end of file, comes on standard input; when the
-  process is gone; when its own parent is gone; after SECONDS. Another process
-  may have inherited the far end of standard input, so each of these is needed.
+  process is gone; when its own parent is gone. Another process may have inherited
+  the far end of standard input, so each of these is needed. After SECONDS it
+  only waits.
+* When its parent died without having sent that byte, what was recorded goes into
+  FOLDER, as `kept` says.
 """
 
 # ruff: noqa: PTH123, PTH208
@@ -44,6 +48,7 @@ _FLUSH_EVERY = 0.05
 _HIGH_WATER_EVERY = 0.01
 _CHILDREN_EVERY = 0.01
 _SEARCH_EVERY = 0.05
+_PATIENCE = 0.5
 
 
 class ProcProcess:
@@ -106,7 +111,13 @@ class PsutilProcess:
 
         self.pid = pid
         self._gone = psutil.Error
-        self._process = psutil.Process(pid)
+        try:
+            self._process = psutil.Process(pid)
+            self._process.memory_info()
+        except psutil.AccessDenied:
+            raise PermissionError from None
+        except psutil.Error:
+            raise ProcessLookupError from None
 
     def rss(self) -> int:
         try:
@@ -236,21 +247,44 @@ def watch(process: Process, stop: _thread.LockType, interval: float, limit: int,
             os.kill(process.pid, number)
 
 
-def wait_for_stop(stop: _thread.LockType) -> None:
-    """Release `stop` when standard input says so."""
-    os.read(0, 1)
+def wait_for_stop(stop: _thread.LockType, told: list[bytes]) -> None:
+    """Release `stop` when standard input says so; `told` has the byte, if it was one."""
+    told += filter(None, [os.read(0, 1)])
     stop.release()
+
+
+def has_died(parent: int, process: Process) -> bool:
+    """Whether the parent is gone; its end of standard input closes a moment before that shows."""
+    for _ in range(50):
+        if os.getppid() != parent:
+            return True
+        try:
+            process.rss()
+        except (OSError, ValueError, IndexError):
+            return process.pid == parent
+        time.sleep(0.01)
+    return False
+
+
+def keep(folder: str, title: str, parent: int) -> None:
+    """Let the recording outlive the parent."""
+    from pathlib import Path
+
+    sys.path.append(str(Path(__file__).parent))
+    __import__("kept").keep(Path(folder), title=title, pid=parent, descriptor=1)
 
 
 def main(arguments: list[str]) -> None:
     pid, interval, *options = arguments
+    parent = os.getppid()
     if "--path" in options:
         sys.path.append(options[options.index("--path") + 1])
     open_process: Callable[[int], Process] = ProcProcess if sys.platform == "linux" else PsutilProcess
     last = time.monotonic() + float(options[options.index("--for") + 1]) if "--for" in options else float("inf")
     stop = _thread.allocate_lock()
     stop.acquire()
-    _thread.start_new_thread(wait_for_stop, (stop,))
+    told: list[bytes] = []
+    _thread.start_new_thread(wait_for_stop, (stop, told))
     process = open_process(int(pid))
     recorder = Recorder(process, open_process, children="--children" in options, high_water="--high-water" in options)
     os.write(2, b"ready\n")
@@ -264,6 +298,11 @@ def main(arguments: list[str]) -> None:
         pass
     finally:
         recorder.flush()
+    while time.monotonic() >= last and not stop.acquire(True, _PATIENCE) and os.getppid() == parent:
+        pass
+    if "--keep" in options and not told and has_died(parent, process):
+        folder, title = options[options.index("--keep") + 1 :][:2]
+        keep(folder, title, parent)
     os.write(2, f"{time.process_time()}\n".encode())
 
 

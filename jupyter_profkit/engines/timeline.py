@@ -29,11 +29,12 @@ from itertools import pairwise
 
 from jupyter_profkit.engines import sampler
 from jupyter_profkit.engines.helper import Helper, HelperOutput
+from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.model.timeline import ChildProcess, Mark, MemorySample, MemoryTimeline, thin
 from jupyter_profkit.units import MIB, format_seconds
 
-__all__ = ["TimelineEngine", "mark"]
+__all__ = ["TimelineEngine", "check_process", "mark"]
 
 _MAX_SAMPLES = 100_000
 """More are thinned out, without losing a peak: a recording must not weigh on the kernel it measures."""
@@ -53,6 +54,7 @@ class TimelineEngine:
     per_child : keep the samples of each child apart.
     reset_peak : whether the high-water mark of this process may be reset.
     seconds : stop sampling after so long; None for no end.
+    title : what is recorded; whoever finds the recording of a process that died reads it.
     clock : seconds of a clock that all processes share.
 
     A helper that cannot be started costs the samples, not the run: the recording
@@ -68,6 +70,7 @@ class TimelineEngine:
         per_child: bool = False,
         reset_peak: bool = True,
         seconds: float | None = None,
+        title: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pid = os.getpid() if pid is None else pid
@@ -75,6 +78,7 @@ class TimelineEngine:
         self._children, self._per_child = children, per_child
         self._reset_peak = reset_peak and pid is None
         self._seconds = seconds
+        self._title = title
         self._clock = clock
         self._helper: Helper | None = None
         self._output = HelperOutput(b"", cpu=None)
@@ -94,6 +98,7 @@ class TimelineEngine:
                 children=self._children or self._per_child,
                 high_water=sys.platform == "linux",
                 seconds=self._seconds,
+                title=self._title,
             )
         except (OSError, ImportError) as error:
             self._failure = f"no samples: the helper process did not start ({error})"
@@ -114,6 +119,11 @@ class TimelineEngine:
         if self._helper is not None:
             self._output = self._helper.stop()
             self._helper = None
+
+    @property
+    def is_sampling(self) -> bool:
+        """Whether the helper process runs; it ends with the process that it watches."""
+        return self._helper is not None and self._helper.is_alive
 
     def _look(self, now: float) -> None:
         """A sample of our own, at each end."""
@@ -292,6 +302,27 @@ class _Records:
 
 
 # What a process says of itself
+
+
+def check_process(pid: int) -> str:
+    """The name of a process whose memory can be read.
+
+    Raises
+    ------
+    TargetError
+        If it is gone, or not ours to look at.
+    """
+    try:
+        process = sampler.ProcProcess(pid) if sys.platform == "linux" else sampler.PsutilProcess(pid)
+        try:
+            process.rss()
+            return process.name().decode(errors="replace")
+        finally:
+            process.close()
+    except PermissionError:
+        raise TargetError(f"process {pid} is not yours to look at") from None
+    except (OSError, OverflowError, ValueError, IndexError):
+        raise TargetError(f"there is no process {pid}, or it has ended") from None
 
 
 def read_rss(pid: int) -> int:

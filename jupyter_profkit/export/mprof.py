@@ -5,10 +5,12 @@ r"""Recordings in the format of memory_profiler's `mprof`, both ways.
     CHLD 4711 21.500000 1750000000.1003
     FUNC train.load 85.2031 1750000000.0103 214.5000 1750000000.9021 0
     PEAK 812.400000 1750000001.2400
+    DIED 4711 1750000001.2500
 
 A record is a line, its fields parted by single spaces; memory is in MiB, times are
 Unix seconds. ``PEAK`` is ours: the exact peak, which `mprof` passes over as it does
 any line it does not know; for its sake the same peak stands as a ``MEM`` line too.
+So is ``DIED``, in what `engines.kept` has kept: the process, and when it was gone.
 Spaces in a label are written as no-break spaces. `mprof` itself writes ``MEM 0.0``
 while the process is not there yet and when it is gone; these are no memory, and are
 left out.
@@ -19,6 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -31,7 +34,7 @@ from jupyter_profkit.units import MIB
 
 __all__ = ["read_mprof", "write_mprof"]
 
-_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK"})
+_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK", "DIED"})
 _FOREIGN = 100
 """A file with so many lines before the first record is of another kind."""
 _LONGEST_LINE = 100_000
@@ -112,6 +115,7 @@ class _Contents:
     marks: list[Mark] = field(default_factory=list)
     command: str = ""
     peak: MemorySample | None = None
+    died: tuple[int, float] | None = None
     cut_off: str = ""
     n_records: int = 0
 
@@ -142,6 +146,8 @@ class _Contents:
             self.samples.pop()
         elif tag == "FUNC":
             self.marks.pop()
+        elif tag == "DIED":
+            self.died = None
         else:
             self.peak = None
 
@@ -155,6 +161,9 @@ class _Contents:
             self.peak = _sample(*fields[:2])
         elif tag == "FUNC":
             self.marks.append(_mark(rest))
+        elif tag == "DIED":
+            pid, moment = rest.split(" ")
+            self.died = _count(pid), _seconds(moment)
         else:
             self.command = _printable(rest.strip())
 
@@ -173,7 +182,7 @@ class _Contents:
         ended = max([samples[-1].time, *(mark.end for mark in self.marks)])
         notes = (f"the file was cut off: {self.cut_off}; it is left out",) if self.cut_off else ()
         return MemoryTimeline(
-            session=Session(self.name, started, ended - started),
+            session=Session(self._title(), started, ended - started, self._outcome()),
             method=Method(f"Read from {self.name}", self.peak is not None, len(samples), notes=notes),
             samples=tuple(_shifted(sample, started) for sample in samples),
             marks=tuple(
@@ -182,6 +191,16 @@ class _Contents:
             exact_peak=_shifted(self.peak, started) if self.peak is not None else None,
             command=self.command,
         )
+
+    def _title(self) -> str:
+        """The file's name; what was recorded, where that was the file's reason to be."""
+        return self.command if self.died is not None and self.command else self.name
+
+    def _outcome(self) -> str:
+        if self.died is None:
+            return "ok"
+        pid, moment = self.died
+        return f"process {pid} died at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(moment))}"
 
 
 def _sample(memory: str = "", moment: str = "", *, pid: str = "0") -> MemorySample:

@@ -14,7 +14,7 @@ from jupyter_profkit.render import graph, timeline, tree
 from jupyter_profkit.views import report_of
 from jupyter_profkit.views.report import GraphView, TimelineView, TreeView
 
-__all__ = ["write_dot", "write_png", "write_svg", "write_view"]
+__all__ = ["draw_to", "write_dot", "write_png", "write_svg", "write_view"]
 
 
 def _picture(result: Result) -> TimelineView | GraphView | TreeView:
@@ -34,6 +34,16 @@ def write_png(result: MemoryTimeline | ReferenceGraph | CallGraph, path: Path) -
 def write_svg(result: MemoryTimeline | ReferenceGraph | CallGraph | TimeProfile, path: Path) -> None:
     """Write the plot, graph or flame graph as a standalone SVG document."""
     write_view(_picture(result), path, "svg")
+
+
+def draw_to(view: TimelineView, path: str | Path) -> bool:
+    """Write a plot to `path` if its suffix is a picture's, ``.png`` or ``.svg``; whether it was."""
+    target = Path(path).expanduser()
+    file_format = target.suffix.lower().removeprefix(".")
+    if file_format not in {"png", "svg"}:
+        return False
+    write_view(view, target, file_format)
+    return True
 
 
 def write_view(view: TimelineView | GraphView | TreeView, path: Path, file_format: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shlex
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 
-from jupyter_profkit.cells.session import Opened
-from jupyter_profkit.errors import OptionError
+from jupyter_profkit.cells.session import Opened, complain
+from jupyter_profkit.errors import OptionError, TargetError
 from jupyter_profkit.magics.base import complaints, configurable_magics, usage_errors
 from jupyter_profkit.model.result import Result
-from jupyter_profkit.options import Kind, Values
+from jupyter_profkit.options import Values
 from jupyter_profkit.options.mprof import DISPLAY, MPROF_PLOT, MPROF_RUN
+from jupyter_profkit.source import label_of
 
 if TYPE_CHECKING:
     from jupyter_profkit.model.timeline import MemoryTimeline
@@ -65,16 +65,21 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     mprof_run.__doc__ = MPROF_RUN.help()
 
-    def _open(self, values: Values, _filename: str) -> Opened:
+    def _open(self, values: Values, filename: str) -> Opened:
         from jupyter_profkit.cells.timeline import TimelineMeasurement
 
-        return Opened(TimelineMeasurement(values), lambda result: self.deliver(result, values))
+        return Opened(TimelineMeasurement(values, label_of(filename)), lambda result: self.deliver(result, values))
 
     def _plot(self, values: Values, names: Sequence[str]) -> MemoryTimeline | list[MemoryTimeline]:
         """Show the last run's recording, or the named ones."""
-        from jupyter_profkit.cells.timeline import find_timeline, last_timeline
+        from jupyter_profkit.cells.timeline import find_timeline, record_process
 
-        timelines = [find_timeline(name, self.shell.user_ns) for name in names] or [last_timeline()]
+        if values.attach is not None and names:
+            raise OptionError("--attach records a process; recordings are shown without it")
+        if values.attach is not None:
+            timelines = [record_process(values)]
+        else:
+            timelines = [find_timeline(name, self.shell.user_ns) for name in names] or [_latest()]
         if len(timelines) == 1:
             self.deliver(timelines[0], values)
             return timelines[0]
@@ -101,14 +106,29 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     def save(self, result: Result, path: Path, values: Values) -> Path:
         """Write a recording; a picture of it is the one that is shown."""
-        from jupyter_profkit.export.picture import write_view
+        from jupyter_profkit.export.picture import draw_to
         from jupyter_profkit.model.timeline import MemoryTimeline
         from jupyter_profkit.views.timeline import plot_view
 
-        if path.suffix.lower() not in _PICTURES or not isinstance(result, MemoryTimeline):
-            return super().save(result, path, values)  # type: ignore[no-any-return]
-        write_view(plot_view(result, **values.only(DISPLAY)), path, _picture_format(str(path)))
-        return path
+        if isinstance(result, MemoryTimeline) and draw_to(plot_view(result, **values.only(DISPLAY)), path):
+            return path
+        return super().save(result, path, values)  # type: ignore[no-any-return]
+
+
+def _latest() -> MemoryTimeline:
+    """The recording of this kernel's last run, or else that of the kernel that died before it."""
+    from jupyter_profkit.cells.recordings import last_of_the_dead
+    from jupyter_profkit.cells.timeline import last_timeline
+
+    try:
+        return last_timeline()
+    except TargetError:
+        found = last_of_the_dead()
+        if found is None:
+            raise
+    path, timeline = found
+    complain(f"no run here yet; this is {timeline.session.title}, whose {timeline.session.outcome} ({path})")
+    return timeline
 
 
 def _picture_format(path: str) -> str:
@@ -120,17 +140,7 @@ def _picture_format(path: str) -> str:
 
 def _options_first(line: str) -> str:
     """`line` with its options before the recordings' names; `mprof plot` takes them in any order."""
-    flags = {flag: option for option in MPROF_PLOT.options for flag in option.flags}
-    options: list[str] = []
-    names: list[str] = []
-    words = iter(_words(line))
-    for word in words:
-        if not word.startswith("-"):
-            names.append(word)
-            continue
-        options.append(word)
-        if word in flags and flags[word].kind is not Kind.FLAG:
-            options += itertools.islice(words, 1)
+    options, names = MPROF_PLOT.options_first(_words(line))
     return " ".join(map(_quoted, (*options, *names)))
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import enum
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -244,9 +245,24 @@ class OptionSet:
 
         return self._parse(list(arguments), defaults, keep), rest
 
-    def help(self, prefix: str = "%") -> str:
+    def options_first(self, words: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The options in `words` with their values, and all else; numbers below zero are no options."""
+        flags = {flag: option for option in self.options for flag in option.flags}
+        options: list[str] = []
+        names: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            if not word.startswith("-") or word[1:].isdecimal():
+                names.append(word)
+                continue
+            options.append(word)
+            if word in flags and flags[word].kind is not Kind.FLAG:
+                options += itertools.islice(rest, 1)
+        return options, names
+
+    def help(self, prefix: str = "%", name: str = "") -> str:
         """The text for ``%magic?`` and ``--help``: usage, then a line for each option."""
-        usage = f"usage: {prefix}{self.name} [options] {self.rest}".rstrip()
+        usage = f"usage: {prefix}{name or self.name} [options] {self.rest}".rstrip()
         lines = [line for option in self.options for line in _help_lines(option)]
         return "\n".join([self.summary, "", usage, "", "Options:", *lines, ""])
 

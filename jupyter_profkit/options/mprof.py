@@ -5,7 +5,7 @@ from __future__ import annotations
 from jupyter_profkit.options.common import OUTPUT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["DISPLAY", "MPROF_PLOT", "MPROF_RUN"]
+__all__ = ["ATTACH", "DISPLAY", "LIST", "MPROF_PLOT", "MPROF_RUN", "PEAK", "PLOT", "RM"]
 
 _PLOT = (
     Option("title", ("-t", "--title"), Kind.TEXT, "", "words above the plot", "TEXT"),
@@ -22,6 +22,8 @@ _SAMPLING = (
     Option("timeout", ("--timeout",), Kind.SECONDS, None, "stop sampling, and a script, after so long", "SECONDS"),
 )
 
+_ATTACH = Option("attach", ("-a", "--attach"), Kind.COUNT, None, "record that process instead of this one", "PID")
+
 _OUTPUT = (
     Option(
         "dump", ("-o", "--output", "-D", "--dump"), Kind.TEXT, (), "write to .dat, .png, .svg, .json, .csv, …", "FILE",
@@ -33,7 +35,7 @@ _OUTPUT = (
 MPROF_PLOT = OptionSet(
     "mprof_plot",
     "Memory over time: of a cell, of the last recorded run, or of recordings in files and variables.",
-    (*_PLOT, *_SAMPLING, *_OUTPUT),
+    (*_PLOT, *_SAMPLING, _ATTACH, *_OUTPUT),
     rest="[recording …]",
 )
 
@@ -42,6 +44,36 @@ MPROF_RUN = OptionSet(
     "Run a script as its own process, and record its memory over time.",
     (*_PLOT, *_SAMPLING, *_OUTPUT),
     rest="script.py [argument …]",
+)
+
+_WRITTEN = tuple(option for option in _OUTPUT if option.name in {"dump", "quiet"})
+
+ATTACH = OptionSet(
+    "attach",
+    "Record the memory of a running process, until it ends or Ctrl-C.",
+    (*_PLOT, *_SAMPLING, *_WRITTEN),
+    rest="PID",
+)
+
+PLOT = OptionSet("plot", "Draw recordings; the newest one by default.", (*_PLOT, *_WRITTEN), rest="[recording …]")
+
+PEAK = OptionSet(
+    "peak",
+    "The peak of recordings; of the newest one by default.",
+    (Option("function", ("--func",), Kind.TEXT, "", "the peak within the calls of this function", "NAME"),),
+    rest="[recording …]",
+)
+
+LIST = OptionSet("list", "The recordings in this folder, and those of processes that died.", ())
+
+RM = OptionSet(
+    "rm",
+    "Remove recordings, by their number in the list or their name.",
+    (
+        Option("dry_run", ("--dry-run",), Kind.FLAG, False, "only say what would be removed"),
+        Option("all", ("--all",), Kind.FLAG, False, "remove all that are listed"),
+    ),
+    rest="recording …",
 )
 
 DISPLAY = tuple(option.name for option in _PLOT)

@@ -34,7 +34,7 @@ from jupyter_profkit.views.report import (
     warning_of,
 )
 
-__all__ = ["overlay_report", "overlay_view", "plot_view", "report", "small_view"]
+__all__ = ["overlay_report", "overlay_view", "plot_view", "report", "rss_within", "small_view"]
 
 _COLUMNS = 900
 _SMALL_COLUMNS = 140
@@ -351,7 +351,7 @@ def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample]) -> Row:
     changes = [
         mark.rss_end - mark.rss_start for mark in marks if mark.rss_start is not None and mark.rss_end is not None
     ]
-    highest = max((rss for mark in marks for rss in _rss_within(mark, main)), default=None)
+    highest = max((rss for mark in marks for rss in rss_within(mark, main)), default=None)
     texts = (
         f"{'  ' * first.level}{first.label}",
         str(len(marks)),
@@ -364,7 +364,7 @@ def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample]) -> Row:
     return Row(tuple(Cell(text) for text in texts))
 
 
-def _rss_within(mark: Mark, main: Sequence[MemorySample]) -> Iterator[int]:
+def rss_within(mark: Mark, main: Sequence[MemorySample]) -> Iterator[int]:
     """What is known of memory during a mark: at its ends, and the samples between."""
     yield from (rss for rss in (mark.rss_start, mark.rss_end) if rss is not None)
     first, last = bisect_left(main, mark.start, key=_time), bisect_right(main, mark.end, key=_time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,27 @@ def script(tmp_path: Path) -> Path:
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)
     return path
+
+
+RECORDING = """\
+CMDLINE python train.py
+FUNC f 10.0 1750000000.1 20.0 1750000000.2 0
+MEM 10.0 1750000000.0
+MEM 25.0 1750000000.15
+MEM 40.0 1750000000.3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with files; among the temporary files nothing is kept."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.dat").write_text(RECORDING)
+    (tmp_path / "notes.txt").write_text("these are notes\n")
+    (tmp_path / "empty.dat").write_text("")
+    return tmp_path
 
 
 def call(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -99,17 +121,62 @@ def test_an_error_of_the_script_is_its_own_traceback(tmp_path: Path) -> None:
         (["memprofile"], "takes a script"),
         (["memprofile", "no_such.py"], "no_such.py: No such file"),
         (["memprofile", "--wrong", "x.py"], "unrecognized arguments: --wrong"),
-        (["plot"], "takes a recording"),
+        (["plot"], "no recording here yet"),
         (["plot", "no_such.dat"], "No such file"),
+        (["plot", "7"], "there is no recording 7; in the list there are 0 recordings"),
+        (["plot", "-o", "x.csv", "run.dat", "run.dat"], "x.csv: several recordings"),
+        (["plot", "-T", "1", "run.dat"], "unrecognized arguments: -T"),
+        (["peak", "notes.txt"], "this is no recording"),
+        (["peak", "empty.dat"], "the file is empty"),
+        (["peak", "--func", "g", "run.dat"], "run.dat has no function 'g'; it has f"),
+        (["list", "x"], "takes no arguments"),
+        (["rm"], "rm takes recordings"),
+        (["rm", "run.dat", "notes.txt"], "this is no recording"),
+        (["rm", "--all", "run.dat"], "rm takes recordings"),
+        (["attach"], "attach takes the number of a process"),
+        (["attach", "python"], "attach takes the number of a process"),
+        (["attach", "999999999"], "there is no process 999999999"),
+        (["attach", "99999999999999999999"], "there is no process"),
         (["run", "no_such.py"], "there is no script"),
         (["doctor", "now"], "takes no arguments"),
     ],
 )
+@pytest.mark.usefixtures("folder")
 def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert len(captured.err.strip().splitlines()) == 1
+    assert not captured.out
+    assert Path("run.dat").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("x.xyz", "x.xyz: the suffix must be one of"),
+        ("missing/x.png", "x.png: No such file"),
+        ("missing/x.dat", "x.dat: No such file"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_cannot_be_written_costs_the_file_only(
+    path: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plot", "run.dat", "-o", path, "-o", "good.svg"]) == 2
+    captured = capsys.readouterr()
+    assert "wrote good.svg" in captured.out
+    assert "%mprof_plot" in captured.out
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+@pytest.mark.process
+def test_a_recording_is_kept_where_its_file_cannot_be_written(folder: Path) -> None:
+    (folder / "short.py").write_text("block = bytearray(30 << 20)\n")
+    assert main(["run", "-q", "-o", "missing/x.dat", "short.py"]) == 2
+    (path,) = folder.glob("mprofile_*.dat")
+    assert jupyter_profkit.load(path).main
 
 
 def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,3 +195,64 @@ def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
 def test_each_statement_of_a_script_is_compiled_by_itself(script: Path) -> None:
     codes = read_program(script)
     assert [min(line for _, _, line in code.co_lines() if line) for code in codes] == [1, 2, 3, 5, 11]
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("memprofile", "cprofile", "run", "attach", "plot", "peak", "list", "rm"):
+        assert main([command, "--help"]) == 0
+        assert f"usage: python -m jupyter_profkit {command} [options]" in capsys.readouterr().out
+
+
+def test_recordings_are_known_by_number_and_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for stamp in ("20260102030405", "20260102030406"):
+        (folder / f"mprofile_{stamp}.dat").write_text(RECORDING)
+    assert main(["peak", "-1", "run.dat"]) == 0
+    assert capsys.readouterr().out == "mprofile_20260102030406.dat\t40.000 MiB\nrun.dat\t40.000 MiB\n"
+    assert main(["peak", "--func", "f"]) == 0
+    assert capsys.readouterr().out.endswith("mprofile_20260102030406.dat\t25.000 MiB\n")
+    assert main(["list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("  0  mprofile_20260102030405.dat")
+    assert "peak 40.0 MiB: python train.py" in second
+    assert main(["plot", "0", "1", "-o", "both.png"]) == 0
+    assert "2 recordings" in capsys.readouterr().out
+    assert (folder / "both.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_removing_takes_what_was_named_and_nothing_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for stamp in ("20260102030405", "20260102030406", "20260102030407"):
+        (folder / f"mprofile_{stamp}.dat").write_text(RECORDING)
+    assert main(["rm", "--dry-run", "0", "run.dat"]) == 0
+    assert "would remove mprofile_20260102030405.dat" in capsys.readouterr().out
+    assert len(list(folder.glob("*.dat"))) == 5
+    assert main(["rm", "-1", "run.dat"]) == 0
+    assert sorted(path.name for path in folder.glob("*.dat")) == [
+        "empty.dat", "mprofile_20260102030405.dat", "mprofile_20260102030406.dat",
+    ]  # fmt: skip
+    assert main(["rm", "--all"]) == 0
+    assert [path.name for path in folder.glob("*.dat")] == ["empty.dat"]
+
+
+@pytest.mark.process
+def test_a_running_process_is_recorded_until_it_ends(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import time; x = bytearray(60 << 20); x[::4096] = b'x' * len(x[::4096]); time.sleep(1)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        assert main(["attach", str(process.pid), "-T", "0.01"]) == 0
+    finally:
+        assert process.wait(10) == 0
+    (path,) = folder.glob("mprofile_*.dat")
+    assert f"wrote {path.name}" in capsys.readouterr().out
+    assert jupyter_profkit.load(path).peak.rss >= 60 * 2**20
+
+
+@pytest.mark.process
+def test_the_recorded_process_lives_on_when_time_is_over(folder: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    try:
+        assert main(["attach", "-q", "--timeout", "0.2", "-o", "a.dat", str(process.pid)]) == 0
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait(10)
+    assert jupyter_profkit.load(folder / "a.dat").main

@@ -310,9 +310,13 @@ WATCHED = textwrap.dedent(
 
 
 @pytest.mark.parametrize("arguments", [[], ["fork"]], ids=["alone", "while a forked child lives"])
-def test_the_helper_ends_when_the_watched_process_is_killed(arguments):
+def test_the_helper_ends_when_the_watched_process_is_killed(arguments, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", WATCHED, *arguments], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", WATCHED, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     try:
         helper = int(process.stdout.readline())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,13 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kernel(folder: Path) -> Iterator[Kernel]:
+def kernel(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """With temporary files of its own, where no other kernel has died."""
     (folder / "memory_test.py").write_text(SCRIPT)
     (folder / "fails.py").write_text("import sys\nprint('before')\nsys.exit(3)\n")
     (folder / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(30)\n")
     (folder / "notes.txt").write_text("these are notes\n")
     (folder / "empty.dat").write_text("")
-    with running_kernel(folder) as running:
+    with running_kernel(folder, TMPDIR=str(tmp_path_factory.mktemp("temporary"))) as running:
         yield running
 
 
@@ -174,9 +177,50 @@ def test_children_have_curves_of_their_own(kernel: Kernel) -> None:
     assert peak_above_start(reply.reports[0]) >= 40
 
 
+OTHER = """\
+import subprocess, sys
+code = "import sys; x = bytearray(60 << 20); x[::4096] = b'x' * len(x[::4096]); print(flush=True); sys.stdin.read()"
+other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+other.stdout.readline()
+"""
+
+
+def test_another_process_can_be_recorded(kernel: Kernel) -> None:
+    kernel.run(OTHER)
+    pid = kernel.value("other.pid")
+    reply = kernel.run(f"%mprof_plot -v seen --timeout 0.2 --attach {pid}")
+    assert f"process {pid}" in reply.reports[0]
+    assert kernel.value("other.poll()") == "None"
+    reply = kernel.run(f"%%mprof_plot -v until_its_end --attach {pid}\nother.communicate()[0]")
+    assert reply.value == "b''"
+    assert len(reply.reports) == 1
+    for name in ("seen", "until_its_end"):
+        assert kernel.value(f"60 <= {name}.main[0].rss / 2**20 <= 100") == "True"
+    reply = kernel.run(f"%mprof_plot --attach {pid}")
+    assert reply.stderr.startswith(f"UsageError: there is no process {pid}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_the_next_kernel_shows_what_was_recorded_before_one_died(folder: Path, tmp_path: Path) -> None:
+    block = "block = bytearray(300 << 20); block[::4096] = b'x' * len(block[::4096])"
+    with running_kernel(folder, TMPDIR=str(tmp_path)) as first:
+        first.client.execute(f"%%mprof_plot\nimport os, time\n{block}\ntime.sleep(0.2)\nos.kill(os.getpid(), 9)")
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("jupyter_profkit-*/died_*.dat")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    with running_kernel(folder, TMPDIR=str(tmp_path)) as second:
+        reply = second.run("%mprof_plot")
+        assert "no run here yet; this is In [2], whose process " in reply.stderr
+        assert " died at " in reply.reports[0]
+        assert float(re.search(r"Peak ([\d.]+) MiB", reply.reports[0])[1]) >= 300
+        second.run("%%mprof_plot -q\npass")
+        assert " died at " not in second.run("%mprof_plot").reports[0]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
+        ("%mprof_plot -a 1 x.dat", "--attach records a process"),
         ("%mprof_plot nope.dat", "'nope.dat' is neither a file nor a variable"),
         ("%mprof_plot notes.txt", "notes.txt: this is no recording"),
         ("%mprof_plot empty.dat", "empty"),

@@ -11,7 +11,7 @@ its name, whatever cell it was in: an edited, moved or renumbered cell lines up.
 from __future__ import annotations
 
 import difflib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -25,6 +25,9 @@ __all__ = ["FIGURES", "LineChange", "LineMemoryComparison", "MemoryRun", "compar
 
 FIGURES = ("self_increment", "increment", "peak", "kept")
 """The figures of a line that are compared."""
+
+_MOST_EQUAL_PAIRS = 50_000
+"""SequenceMatcher's time grows with the pairs of equal lines; 1,000 times the same line would take minutes."""
 
 Line = tuple[FunctionLines, LineRecord]
 Pair = tuple[Line | None, Line | None]
@@ -207,11 +210,7 @@ def _partners(before: list[str], after: list[str]) -> Iterator[tuple[int, int]]:
     """
     first, second = sorted((before, after))
     swapped = first is not before
-    pairs = [
-        (block.a + n, block.b + n)
-        for block in difflib.SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
-        for n in range(block.size)
-    ]
+    pairs = _in_order(first, second)
     taken_first, taken_second = {a for a, _ in pairs}, {b for _, b in pairs}
     left: defaultdict[str, list[int]] = defaultdict(list)
     for n in range(len(second) - 1, -1, -1):
@@ -219,3 +218,12 @@ def _partners(before: list[str], after: list[str]) -> Iterator[tuple[int, int]]:
             left[second[n]].append(n)
     pairs += [(n, left[text].pop()) for n, text in enumerate(first) if n not in taken_first and left[text]]
     yield from ((b, a) if swapped else (a, b) for a, b in pairs)
+
+
+def _in_order(first: list[str], second: list[str]) -> list[tuple[int, int]]:
+    """Positions of equal texts that stand in the same order; none where so many are equal that order says little."""
+    counts, others = Counter(first), Counter(second)
+    if sum(count * others[text] for text, count in counts.items()) > _MOST_EQUAL_PAIRS:
+        return []
+    blocks = difflib.SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
+    return [(block.a + n, block.b + n) for block in blocks for n in range(block.size)]

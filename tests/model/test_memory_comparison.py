@@ -112,6 +112,14 @@ def test_of_lines_that_say_the_same_the_nearest_context_counts() -> None:
     assert placed("x = 1\ndel x", "y = 0\ndel x\nx = 1\ndel x") == [(None, 1), (None, 2), (1, 3), (2, 4)]
 
 
+def test_many_equal_lines_are_matched_one_by_one() -> None:
+    before, after = "x += 1\n" * 400 + "y = x", "x += 1\n" * 300 + "y = x"
+    pairs = placed(before, after)
+    assert pairs[:300] == [(n, n) for n in range(1, 301)]
+    assert pairs[300:400] == [(n, None) for n in range(301, 401)]
+    assert pairs[400:] == [(401, 301)]
+
+
 def test_a_function_of_the_notebook_is_the_same_whatever_cell_it_is_in() -> None:
     def run(cell: str, filename: str, peak: int) -> LineMemoryProfile:
         record = LineRecord(2, "return [0] * n", 1, peak=peak)

@@ -11,7 +11,7 @@ name, whatever cell it was in. Those of one name are added up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from jupyter_profkit.model.functions import FunctionRecord, TimeProfile
@@ -20,6 +20,9 @@ from jupyter_profkit.model.session import Session
 from jupyter_profkit.source import place_of
 
 __all__ = ["FunctionChange", "FunctionFigures", "TimeComparison", "compare_times"]
+
+_DISPLAY = ("IPython", "display of the last value")
+"""What IPython calls to show a last value: one function, which else would be a hundred that are new or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,16 @@ def compare_times(before: TimeProfile, after: TimeProfile) -> TimeComparison:
 
 
 def _by_name(profile: TimeProfile, *, qualified: bool) -> dict[tuple[str, str], FunctionFigures]:
+    from jupyter_profkit.views.display_hook import with_display_folded
+
+    listed = with_display_folded(profile)
+    shown = {record.key for record in listed.records} - {listed.row}
     found: dict[tuple[str, str], FunctionFigures] = {}
     for record in profile.functions:
+        if record.key not in shown:  # showing the last value: its cumulative time is that of the hook
+            part = record if record.key == listed.row else replace(record, cumtime=0.0)
+            found[_DISPLAY] = found.get(_DISPLAY, FunctionFigures()).plus(part)
+            continue
         name = (record.qualname if qualified else "") or record.function
         place = "~" if record.filename == "~" else place_of(record.label or record.filename)
         found[place, name] = found.get((place, name), FunctionFigures()).plus(record)

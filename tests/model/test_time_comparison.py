@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from jupyter_profkit import load
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.model.functions import FunctionRecord, StatementProfile, TimeProfile
+from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, StatementProfile, TimeProfile
 from jupyter_profkit.model.session import Method
-from jupyter_profkit.model.time_comparison import TimeComparison
+from jupyter_profkit.model.time_comparison import FunctionFigures, TimeComparison
 from jupyter_profkit.render import text
 from tests.builders import session
 
@@ -78,6 +78,15 @@ def test_a_function_of_the_notebook_is_the_same_in_another_cell_and_files_are_to
     found = [(change.function, change.label, change.status) for change in before.diff(after).changes]
     assert found == [("f", "notebook", ""), ("g", "a.py", "gone"), ("g", "b.py", "new")]
     assert before.diff(after).changes[0].change("tottime") == 3.0
+
+
+def test_what_shows_the_last_value_is_one_function_and_the_sums_hold() -> None:
+    hook = FunctionRecord("__call__", "/lib/IPython/core/displayhook.py", 9, 1, 1, 0.25, 2.0, label="IPython")
+    by_hook = CallerRecord(hook.key, 5, 5, 0.5, 1.0)
+    helper = FunctionRecord("format", "/lib/format.py", 3, 5, 5, 0.5, 1.0, callers=(by_hook,), label="format.py")
+    comparison = profile(record("f", 1, 1.0)).diff(profile(record("f", 1, 1.0), hook, helper))
+    (change,) = [change for change in comparison.changes if change.status]
+    assert (change.function, change.after) == ("display of the last value", FunctionFigures(6, 0.75, 2.0))
 
 
 def test_a_prof_file_is_compared_by_plain_names(tmp_path: Path) -> None:

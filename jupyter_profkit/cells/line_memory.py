@@ -210,6 +210,7 @@ def _with_heap(profile: LineMemoryProfile, heap: HeapEngine, *, add: bool) -> Li
         heap_peak=heap.bill.peak,
         heap_kept=heap.bill.kept,
         mapped=heap.bill.mapped,
+        heap_stacks=heap.bill.stacks,
         free_start=heap.free_start,
         free_end=heap.free_end,
     )

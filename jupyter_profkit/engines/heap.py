@@ -30,15 +30,17 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from jupyter_profkit.engines.scope import Scope
+from jupyter_profkit.engines.stacks import fold, package_of
 from jupyter_profkit.engines.tool_slots import profile_holder
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError
+from jupyter_profkit.model.call_tree import CallTree, Frame, merged
 from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
 from jupyter_profkit.source import Statements, label_of, parse_lines, source_lines
 
@@ -51,6 +53,11 @@ _SNAPSHOT_INTERVAL = 60_000
 _ARENA = 1024 * 1024
 """Bytes that Python maps at once for small objects, at most."""
 
+_NOBODYS = "(code that no line of yours called)"
+_LEAST_SHARE = 0.001
+"""Of the peak: lighter call paths count on their callers."""
+
+_LONGEST_SOURCE = 80
 _WORTH_A_TABLE = 64 * 1024
 """Bytes: a function that only the heap engine knows of is added from here on; less is on no line."""
 
@@ -74,6 +81,8 @@ class HeapBill:
     """Bytes allocated during the run and held at its end."""
     mapped: int = 0
     """Bytes of the largest piece of address space that was mapped directly, which is no heap."""
+    stacks: CallTree = field(default_factory=CallTree)
+    """Who called whom for what was live at the peak."""
 
 
 class HeapEngine:
@@ -240,17 +249,20 @@ def _read_bill(path: Path, scope: Scope) -> HeapBill:
     from memray import FileReader
 
     bill, places = HeapBill(), _Places(scope)
+    roots: list[Frame] = []
     with FileReader(path) as reader:
         for record in reader.get_high_watermark_allocation_records(merge_threads=True):
             figures = _figures_of(bill, places, record)
             if figures is not None:
                 figures.at_peak += record.size
                 bill.peak += record.size
+                roots.append(places.branch(record.stack_trace(), record.size))
         for record in reader.get_leaked_allocation_records(merge_threads=True):
             figures = _figures_of(bill, places, record)
             if figures is not None:
                 figures.kept += record.size
                 bill.kept += record.size
+    bill.stacks = CallTree(merged(roots), unit="bytes").prune(_LEAST_SHARE)
     return bill
 
 
@@ -328,7 +340,7 @@ def _functions(tree: ast.AST, prefix: str) -> Iterator[tuple[int, _Function]]:
 
 
 class _Places:
-    """Which frames are billed, each decided once."""
+    """Which frames are billed, each decided once, and how they are shown."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -357,6 +369,40 @@ class _Places:
         ):
             return None
         return filename, source.statement(lineno)
+
+    def branch(self, stack: Sequence[tuple[str, str, int]], size: int) -> Frame:
+        """The path of an allocation, from the measured block, or else the user's outermost line, inward.
+
+        Parameters
+        ----------
+        stack : function, file name and line of each frame, innermost first.
+        size : bytes.
+        """
+        path: list[Frame] = []
+        frames = stack[::-1]
+        begin = next((n for n, (_, filename, _) in enumerate(frames) if filename == self._scope.block), 0)
+        for function, filename, lineno in frames[begin:]:
+            place = self.find(function, filename, lineno)
+            if place is not None:
+                path.append(self._own_frame(function, *place))
+            elif path:
+                package = package_of(filename)
+                if package and (path[-1].is_user or path[-1].label != package):
+                    path.append(Frame(function, filename, 0, package))
+            fold(path)
+        *callers, leaf = path or [Frame(_NOBODYS, "", 0)]
+        branch = replace(leaf, weight=float(size))
+        for frame in reversed(callers):
+            branch = replace(frame, children=(branch,))
+        return branch
+
+    def _own_frame(self, function: str, filename: str, lineno: int) -> Frame:
+        """A line of the user's: a function by its name, other code by its source."""
+        source = self._files[filename]
+        name = source.function(lineno).qualname.replace("<locals>.", "")
+        if name == "<module>":
+            name = source.lines[lineno - 1].strip()[:_LONGEST_SOURCE] if lineno <= len(source.lines) else function
+        return Frame(name, filename, lineno, label_of(filename), is_user=True)
 
 
 def _module_names() -> dict[str, str]:

@@ -38,7 +38,7 @@ from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
 from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
 
-__all__ = ["AWAITING", "OUTSIDE", "Meanwhile", "StackSampler"]
+__all__ = ["AWAITING", "OUTSIDE", "Meanwhile", "StackSampler", "fold", "package_of"]
 
 OUTSIDE: Final = "(waiting, or work of the event loop and the shell)"
 """The frame that stands for the time in which nothing of the cell was on the stack."""
@@ -229,7 +229,7 @@ class StackSampler:
             frame = self._frame(code, frames)
             if frame is not None and len(frames) < _DEEPEST:
                 frames.append(frame)
-                _fold(frames)
+                fold(frames)
         return frames
 
     def meanwhile(self) -> dict[CodeType, Meanwhile]:
@@ -282,7 +282,7 @@ class StackSampler:
             if callers and code.co_name in PART_OF_A_STATEMENT:
                 return None
             return Frame(name, code.co_filename, code.co_firstlineno, label_of(code.co_filename), is_user=True)
-        package = _package(code.co_filename)
+        package = package_of(code.co_filename)
         if not package or (callers and not callers[-1].is_user and callers[-1].label in {package, *_SHELL}):
             return None
         if is_display_hook(code):
@@ -338,14 +338,14 @@ def _statement(code: CodeType) -> Frame:
     return Frame(source[:_LONGEST_SOURCE], code.co_filename, lineno, label_of(code.co_filename), is_user=True)
 
 
-def _package(filename: str) -> str:
+def package_of(filename: str) -> str:
     """The package or module that a library's file belongs to; empty for code without a file."""
     if filename.startswith("<"):
         return ""
     return label_of(filename).replace("\\", "/").partition("/")[0].removesuffix(".py")
 
 
-def _fold(frames: list[Frame]) -> None:
+def fold(frames: list[Frame]) -> None:
     """Drop the last frames if they repeat those before them: fib, fib; even, odd, even, odd."""
     last = len(frames) - 1
     for length in range(1, min(_LONGEST_CYCLE, len(frames) // 2) + 1):

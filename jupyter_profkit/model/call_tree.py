@@ -1,12 +1,13 @@
-"""Which call paths took the time: a tree of frames, from stacks that were sampled.
+"""Which call paths took the time, or the memory: a tree of frames, from stacks that happened.
 
     fast = Frame("leaf_fast", "work.py", 4, weight=0.01)
     tree = CallTree((Frame("a", "work.py", 9, children=(fast,)),))
     tree.total                      0.01
     list(tree.stacks())             [((a, leaf_fast), 0.01)], roots first
 
-Every path in the tree happened: it was on the stack when a sample was taken. A
-sample weighs the seconds since the one before it, so weights add up to the run.
+Every path in the tree happened: it was on the stack when a sample was taken, or
+memory was allocated. A sample weighs the seconds since the one before it, so weights
+add up to the run; an allocation weighs its bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Frame:
     is_user: bool = False
     """Whether it is the user's own code."""
     weight: float = 0.0
-    """Seconds in the frame itself."""
+    """Seconds in the frame itself, or bytes that it allocated itself."""
     n_samples: int = 0
     """Samples that found it innermost."""
     children: tuple[Frame, ...] = ()
@@ -68,6 +69,8 @@ class CallTree:
     """Seconds between two samples, as asked for."""
     engine: str = ""
     """What took the samples, in words for the reader."""
+    unit: str = "seconds"
+    """What weights are: seconds, or bytes."""
 
     @property
     def total(self) -> float:

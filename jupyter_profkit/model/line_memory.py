@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from jupyter_profkit.model.call_tree import CallTree
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.model.timeline import MemoryTimeline
@@ -116,6 +117,8 @@ class LineMemoryProfile(Result):
     """Bytes allocated during the run and held at its end."""
     mapped: int = 0
     """Bytes of the largest piece of address space that was mapped directly; it is not in the heap's figures."""
+    heap_stacks: CallTree | None = None
+    """Who called whom for what was live at the heap's peak, in bytes; None if the heap was not measured."""
     free_start: int | None = None
     """Bytes that the C allocator held free, for use again, when the run began; None where it does not say."""
     free_end: int | None = None

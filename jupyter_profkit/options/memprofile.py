@@ -28,6 +28,7 @@ MEMPROFILE = OptionSet(
         Option("hide_unchanged", ("-z", "--hide-unchanged"), Kind.FLAG, False, "leave lines out that changed nothing"),
         Option("no_heap", ("--no-heap",), Kind.FLAG, False, "measure resident memory only, not the heap"),
         Option("no_lines", ("--no-lines",), Kind.FLAG, False, "measure the heap only, without following lines"),
+        Option("flame", ("--flame",), Kind.FLAG, False, "draw who called whom for the heap at its peak"),
         Option("exact", ("--exact",), Kind.FLAG, False, "look at every run of hot lines, however long that takes"),
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
         LIMIT,
@@ -38,5 +39,5 @@ MEMPROFILE = OptionSet(
     rest="[statement]",
 )
 
-DISPLAY = ("precision", "sort", "rows", "hide_unchanged")
+DISPLAY = ("precision", "sort", "rows", "hide_unchanged", "flame")
 """The options that only change what is shown."""

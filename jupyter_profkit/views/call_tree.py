@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree, Frame
-from jupyter_profkit.units import format_seconds
+from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.report import Report, TreeBox, TreeView, warning_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["flame_report", "flame_view", "method_of"]
 
+_CAPTIONS: Final = {
+    "seconds": "Flame graph: call paths that were sampled",
+    "bytes": "Flame graph: who allocated what was live at the heap's peak",
+}
 _N_BOXES: Final = 400
+_OUTSIDE: Final = {
+    "seconds": "waiting, or outside of the cell's code",
+    "bytes": "code that no line of yours called",
+}
 _N_LINES: Final = 40
 _N_LEVELS: Final = 40
 _LEAST_SHARE: Final = 0.003
@@ -67,7 +75,11 @@ def flame_view(tree: CallTree, title: str, n_boxes: int = _N_BOXES) -> TreeView:
     boxes = tuple(_boxes(drawn, title))
     n_frames, n_drawn = sum(1 for _ in tree.walk()), len(boxes) - 1
     left_out = f"{n_frames - n_drawn:,} lighter or deeper frames count on their callers" if n_drawn < n_frames else ""
-    return TreeView("Flame graph: call paths that were sampled", _finding(tree), boxes, tuple(_words(tree)), left_out)
+    return TreeView(_CAPTIONS[tree.unit], _finding(tree), boxes, tuple(_words(tree)), left_out)
+
+
+def _amount(tree: CallTree, weight: float) -> str:
+    return format_size(round(weight)) if tree.unit == "bytes" else format_seconds(weight)
 
 
 def _name(frame: Frame) -> str:
@@ -91,7 +103,7 @@ def _least_share(tree: CallTree, n_boxes: int) -> float:
 
 def _boxes(tree: CallTree, title: str) -> Iterator[TreeBox]:
     whole = tree.total
-    yield TreeBox(title, "", format_seconds(whole), 0.0, 1.0, 0, "whole")
+    yield TreeBox(title, "", _amount(tree, whole), 0.0, 1.0, 0, "whole")
     waiting = _beside(tree.roots, 0.0, 1)
     while waiting and whole:
         frame, start, level = waiting.pop()
@@ -119,16 +131,16 @@ def _kind(frame: Frame) -> str:
 def _finding(tree: CallTree) -> str:
     """The heaviest path of the user's code, in words."""
     if not tree.total:
-        return "no time was sampled"
+        return "nothing was allocated" if tree.unit == "bytes" else "no time was sampled"
     stacks = [(path[: _last_own(path)], weight) for path, weight in tree.stacks()]
     shares: dict[tuple[tuple[str, int, str], ...], float] = {}
     names: dict[tuple[tuple[str, int, str], ...], str] = {}
     for path, weight in stacks:
         key = tuple(frame.key for frame in path)
         shares[key] = shares.get(key, 0.0) + weight / tree.total
-        names[key] = " → ".join(frame.function for frame in path[-4:]) or "waiting, or outside of the cell's code"
+        names[key] = " → ".join(frame.function for frame in path[-4:]) or _OUTSIDE[tree.unit]
     heaviest = max(shares, key=lambda key: shares[key])
-    return f"{_percent(shares[heaviest])} of {format_seconds(tree.total)} in {names[heaviest]}"
+    return f"{_percent(shares[heaviest])} of {_amount(tree, tree.total)} in {names[heaviest]}"
 
 
 def _last_own(path: tuple[Frame, ...]) -> int:
@@ -141,7 +153,7 @@ def _words(tree: CallTree) -> Iterator[str]:
     shown = [(path, frame) for path, frame in tree.walk() if frame.total >= _LEAST_SHARE_IN_WORDS * whole]
     yield f"{'total':>9}  {'share':>6}  {'itself':>6}"
     for path, frame in shown[:_N_LINES]:
-        figures = f"{format_seconds(frame.total):>9}  {_percent(frame.total / whole):>6}"
+        figures = f"{_amount(tree, frame.total):>9}  {_percent(frame.total / whole):>6}"
         own = _percent(frame.weight / whole) if frame.weight else "-"
         yield f"{figures}  {own:>6}  {'  ' * len(path)}{_name(frame)}  {_place(frame)}".rstrip()
     if len(shown) > _N_LINES:

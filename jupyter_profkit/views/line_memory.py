@@ -70,6 +70,7 @@ class _Display:
     sort: str
     rows: int | None
     hide_unchanged: bool
+    flame: bool
 
 
 def report(profile: LineMemoryProfile, **display: object) -> Report:
@@ -80,10 +81,11 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     profile : what was measured.
     **display
         ``precision`` digits, ``sort`` order (line, increment, peak, occurrences, at_peak,
-        kept), ``rows`` lines of each table, ``hide_unchanged`` lines left out.
+        kept), ``rows`` lines of each table, ``hide_unchanged`` lines left out, ``flame`` who called
+        whom for the heap at its peak.
     """
     values = MEMPROFILE.from_keywords(display)
-    shown = _Display(values.precision, values.sort, values.rows, values.hide_unchanged)
+    shown = _Display(values.precision, values.sort, values.rows, values.hide_unchanged, values.flame)
     tables = list(_tables(profile))
     strong = _heaviest(profile, tables)
     parts = [_table(profile, title, records, strong, shown) for title, records in tables[:_MAX_FUNCTIONS]]
@@ -92,8 +94,8 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     return Report(
         title=f"%%memprofile  {profile.session.title}",
         headline=_headline(profile, shown.precision),
-        parts=(*_curve(profile), *parts),
-        notes=tuple(_notes(profile, len(tables), shown.precision)),
+        parts=(*_curve(profile), *parts, *(_flame(profile) if shown.flame else ())),
+        notes=tuple(_notes(profile, len(tables), shown)),
         method=tuple(_method(profile)),
         warning=warning_of(profile.session),
     )
@@ -104,6 +106,13 @@ def _curve(profile: LineMemoryProfile) -> Iterator[View]:
         from jupyter_profkit.views.timeline import small_view
 
         yield small_view(profile.timeline)
+
+
+def _flame(profile: LineMemoryProfile) -> Iterator[View]:
+    if profile.heap_stacks is not None and profile.heap_stacks.roots:
+        from jupyter_profkit.views.call_tree import flame_view
+
+        yield flame_view(profile.heap_stacks, profile.session.title)
 
 
 def _headline(profile: LineMemoryProfile, precision: int) -> str:
@@ -269,19 +278,21 @@ def _clip(source: str) -> str:
     return source if len(source) <= _LONGEST_LINE else f"{source[: _LONGEST_LINE - 1]}…"
 
 
-def _notes(profile: LineMemoryProfile, n_tables: int, precision: int) -> Iterator[str]:
+def _notes(profile: LineMemoryProfile, n_tables: int, shown: _Display) -> Iterator[str]:
     if not profile.functions:
         yield "no line of yours ran" if profile.has_lines else "no line of yours took much of the heap"
         if profile.has_lines and abs(profile.residue) > max(profile.noise, _LEAST_RESIDUE):
-            yield f"{format_change(profile.residue, precision)} of the change belongs to no line"
+            yield f"{format_change(profile.residue, shown.precision)} of the change belongs to no line"
     if any(record.sampled for _, record in profile.lines()):
         yield (
             "≈ these lines ran so often that after the first runs they were looked at 20 times a second only: "
             "which of them took memory is approximate, what they took together is right; --exact looks at every run"
         )
+    if shown.flame and not profile.has_heap:
+        yield "there is no flame graph: it is of the heap, which was not measured in this run"
     if n_tables > _MAX_FUNCTIONS:
         yield f"{n_tables - _MAX_FUNCTIONS} more functions are in to_dataframe()"
-    yield from heap_notes(profile, precision)
+    yield from heap_notes(profile, shown.precision)
     yield from profile.method.notes
 
 

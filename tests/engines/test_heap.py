@@ -402,3 +402,41 @@ def test_what_the_allocator_holds_free_is_known() -> None:
     del blocks
     assert bytes_free_to_reuse() - before > 10_000_000
     del hold
+
+
+def paths(run) -> dict[tuple[str, ...], int]:
+    """Bytes at the peak by call path."""
+    return {tuple(frame.function for frame in path): round(weight) for path, weight in run.bill.stacks.stacks()}
+
+
+def test_call_paths_say_who_asked_for_what_was_live_at_the_peak() -> None:
+    run = measure(
+        """
+        import json
+        def make(n):
+            return bytearray(n)
+        def twice(n):
+            return [make(n), make(n)]
+        small = make(8_000_000)
+        large = twice(16_000_000)
+        text = json.loads('["' + 'x' * 40_000_000 + '"]')
+        """
+    )
+    found = paths(run)
+    assert found["small = make(8_000_000)", "make"] == about(8_000_000)
+    assert found["large = twice(16_000_000)", "twice", "make"] == about(32_000_000)
+    (library,) = [path for path in found if path[0].startswith("text = ") and len(path) == 2]
+    assert found[library] == about(40_000_000)
+    assert sum(found.values()) == run.bill.peak
+    assert run.bill.stacks.unit == "bytes"
+
+
+def test_a_recursion_is_one_frame_of_the_call_paths() -> None:
+    run = measure(
+        """
+        def nest(n, size):
+            return nest(n - 1, size) if n else bytearray(size)
+        kept = nest(50, 8_000_000)
+        """
+    )
+    assert paths(run)["kept = nest(50, 8_000_000)", "nest"] == about(8_000_000)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile
 from jupyter_profkit.render import html, text
-from jupyter_profkit.views.report import TableView
+from jupyter_profkit.views.report import TableView, TreeView
 from tests.builders import cell_lines, line_profile
 
 MIB = 1024**2
@@ -175,6 +176,33 @@ def test_a_sampled_line_is_marked_and_a_note_says_what_that_means() -> None:
     )
     assert "≈" not in "".join(cell.text for cell in tables(shown)[0].rows[0].cells)
     assert any("--exact" in note for note in shown.report().notes)
+
+
+STACKS = CallTree(
+    (
+        Frame("table = load()", "cell", 2, "In [7]", is_user=True, children=(
+            Frame("load", "cell", 9, "In [7]", is_user=True, weight=90 * MIB),
+            Frame("read", "numpy/io.py", 0, "numpy", weight=30 * MIB),
+        )),
+    ),
+    unit="bytes",
+)  # fmt: skip
+
+
+def test_the_flame_graph_of_the_heap_is_shown_when_asked_for() -> None:
+    shown = profile(heap_stacks=STACKS)
+    assert not any(isinstance(part, TreeView) for part in shown.report().parts)
+    (tree,) = [part for part in shown.report(flame=True).parts if isinstance(part, TreeView)]
+    assert tree.alt == "75 % of 120.0 MiB in table = load() → load"
+    assert [(box.label, box.width) for box in tree.boxes] == [
+        ("In [7]", 1.0), ("table = load()", 1.0), ("load", 0.75), ("[numpy] read", 0.25)
+    ]  # fmt: skip
+    assert "90.0 MiB" in "\n".join(tree.words)
+
+
+def test_without_the_heap_there_is_no_flame_graph_and_a_note_says_why() -> None:
+    plain = line_profile(cell_lines(SOURCE, FIGURES))
+    assert any("no flame graph" in note for note in plain.report(flame=True).notes)
 
 
 def test_calls_of_a_sampled_function_are_a_lower_bound() -> None:

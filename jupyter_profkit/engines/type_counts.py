@@ -92,6 +92,8 @@ class TypeCounter:
 
     def mark(self) -> None:
         """Count now, to compare the next count with."""
+        if self._last is None:
+            count_types()  # what the first count imports and caches is nobody's growth
         gc.collect()
         self._last = count_types()
 

@@ -139,7 +139,8 @@ def test_the_growth_that_a_cell_causes_is_told_and_its_value_shown(kernel):
 
 def test_a_cell_that_grows_nothing_has_little_to_tell(kernel):
     (report,) = kernel.run("%%objgrowth\npass").reports
-    assert len(re.findall(r"\+\d+$", report, re.MULTILINE)) <= 2
+    growth = re.findall(r"\+(\d+)$", report, re.MULTILINE)
+    assert sum(map(int, growth)) <= 5  # the kernel's event loop may hold a handle more
 
 
 def test_a_cell_that_fails_has_a_report_and_its_error(kernel):

@@ -134,7 +134,7 @@ def test_the_growth_that_a_cell_causes_is_told_and_its_value_shown(kernel):
     (report,) = reply.reports
     assert report.startswith("%%objgrowth  In [")
     (growth,) = re.findall(r"^list +[\d,]+ +\+([\d,]+)", report, re.MULTILINE)
-    assert abs(int(growth.replace(",", "")) - 1001) <= 3
+    assert abs(int(growth.replace(",", "")) - 1001) <= 10  # lists of the kernel's own come and go
 
 
 def test_a_cell_that_grows_nothing_has_little_to_tell(kernel):

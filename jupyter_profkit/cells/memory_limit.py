@@ -1,8 +1,10 @@
-"""A limit on a run's memory, from an option or for the whole session, and what is said of it.
+"""A limit on a run's memory, as an option asks for it, and what is said of it.
 
-limit = limit_of("2GiB")                     a MemoryLimit, or None for None
-session = SessionLimit(parse_size("2GiB"))   its measurement goes with each cell
-with without_limit(): ...                    work of ours in the middle of a limited cell
+    limit = limit_of("2GiB")        a MemoryLimit; None for None
+    said_of_limit(limit, session)   one line, if it ended the run
+    with without_limit(): ...       work of ours in the middle of a limited cell
+
+The limit itself is `engines.memory_limit`.
 """
 
 from __future__ import annotations

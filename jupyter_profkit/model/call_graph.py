@@ -10,10 +10,13 @@ edges need not have happened: for those there is the flame graph.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import GraphResult
 from jupyter_profkit.model.session import Method, Session
+
+if TYPE_CHECKING:
+    from jupyter_profkit.views.report import GraphView
 
 __all__ = ["CallEdge", "CallGraph", "CallNode"]
 
@@ -48,7 +51,7 @@ class CallEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class CallGraph(Result):
+class CallGraph(GraphResult):
     """The heaviest functions of a run, and who of them called whom."""
 
     kind: ClassVar[str] = "call_graph"
@@ -63,35 +66,8 @@ class CallGraph(Result):
     n_left_out: int = 0
     """Functions of the run that are not drawn."""
 
-    def to_dot(self) -> str:
-        """The graph in Graphviz' DOT language."""
-        from jupyter_profkit.layout.dot_language import to_dot
+    def graph_view(self) -> GraphView:
+        """What is drawn of it."""
         from jupyter_profkit.views.call_graph import graph_view
 
-        return to_dot(graph_view(self))
-
-    def to_svg(self) -> str:
-        """The graph as a standalone SVG document.
-
-        Raises
-        ------
-        DrawingError
-            If no function was called, or no layout engine could draw the graph.
-        """
-        from jupyter_profkit.render.graph import render_svg
-        from jupyter_profkit.views.call_graph import graph_view
-
-        return render_svg(graph_view(self))
-
-    def to_png(self) -> bytes:
-        """The graph as PNG.
-
-        Raises
-        ------
-        DrawingError
-            If no function was called, or no layout engine could draw the graph.
-        """
-        from jupyter_profkit.render.graph import render_png
-        from jupyter_profkit.views.call_graph import graph_view
-
-        return render_png(graph_view(self))
+        return graph_view(self)

@@ -9,10 +9,13 @@ Nodes are numbered, so a graph can be saved and outlives its objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import GraphResult, Result
 from jupyter_profkit.model.session import Method, Session
+
+if TYPE_CHECKING:
+    from jupyter_profkit.views.report import GraphView
 
 __all__ = ["ReferenceEdge", "ReferenceGraph", "ReferenceNode", "TypeCounts", "TypeGrowth", "TypeRecord"]
 
@@ -50,7 +53,7 @@ class ReferenceEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceGraph(Result):
+class ReferenceGraph(GraphResult):
     """What an object refers to, or (`back`) what refers to it."""
 
     kind: ClassVar[str] = "references"
@@ -62,38 +65,11 @@ class ReferenceGraph(Result):
     back: bool = False
     max_depth: int = 3
 
-    def to_dot(self) -> str:
-        """The graph in Graphviz' DOT language."""
-        from jupyter_profkit.layout.dot_language import to_dot
+    def graph_view(self) -> GraphView:
+        """What is drawn of it."""
         from jupyter_profkit.views.references import graph_view
 
-        return to_dot(graph_view(self))
-
-    def to_svg(self) -> str:
-        """The graph as a standalone SVG document.
-
-        Raises
-        ------
-        DrawingError
-            If no layout engine could draw it.
-        """
-        from jupyter_profkit.render.graph import render_svg
-        from jupyter_profkit.views.references import graph_view
-
-        return render_svg(graph_view(self))
-
-    def to_png(self) -> bytes:
-        """The graph as PNG.
-
-        Raises
-        ------
-        DrawingError
-            If no layout engine could draw it.
-        """
-        from jupyter_profkit.render.graph import render_png
-        from jupyter_profkit.views.references import graph_view
-
-        return render_png(graph_view(self))
+        return graph_view(self)
 
 
 @dataclass(frozen=True, slots=True)

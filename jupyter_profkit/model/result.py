@@ -20,9 +20,9 @@ from jupyter_profkit.errors import OptionError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from jupyter_profkit.views.report import Report
+    from jupyter_profkit.views.report import GraphView, Report
 
-__all__ = ["Result"]
+__all__ = ["GraphResult", "Result"]
 
 
 class Result:
@@ -112,3 +112,43 @@ class Result:
         from jupyter_profkit.export import save
 
         return save(self, path)
+
+
+class GraphResult(Result):
+    """A result that is a graph, and can be drawn."""
+
+    __slots__ = ()
+
+    def graph_view(self) -> GraphView:
+        """What is drawn of it."""
+        raise NotImplementedError
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz' DOT language."""
+        from jupyter_profkit.layout.dot_language import to_dot
+
+        return to_dot(self.graph_view())
+
+    def to_svg(self) -> str:
+        """The graph as a standalone SVG document.
+
+        Raises
+        ------
+        DrawingError
+            If it is empty, or no layout engine could draw it.
+        """
+        from jupyter_profkit.render.graph import render_svg
+
+        return render_svg(self.graph_view())
+
+    def to_png(self) -> bytes:
+        """The graph as PNG.
+
+        Raises
+        ------
+        DrawingError
+            If it is empty, or no layout engine could draw it.
+        """
+        from jupyter_profkit.render.graph import render_png
+
+        return render_png(self.graph_view())

@@ -67,7 +67,6 @@ class MemoryLimit:
     Parameters
     ----------
     size : bytes that the process may have resident.
-    watcher : one that runs already; otherwise the limit has one of its own.
     reason : where the size comes from, for the report.
 
     Raises
@@ -76,12 +75,11 @@ class MemoryLimit:
         If the process has more than that already.
     """
 
-    def __init__(self, size: int, watcher: Watcher | None = None, *, reason: str = "") -> None:
+    def __init__(self, size: int, *, reason: str = "") -> None:
         self.size = size
         self.reason = reason
         self._refuse_what_is_used_already()
-        self._watcher = watcher
-        self._owns_watcher = watcher is None
+        self._watcher: Watcher | None = None
         self._thread: _WatchingThread | None = None
         self._pid = os.getpid()
         self._quiet_until = 0.0
@@ -112,7 +110,7 @@ class MemoryLimit:
         if _SIGNAL is None or not is_main:
             self._thread = _WatchingThread(self)
             self._thread.start()
-        elif self._owns_watcher:
+        else:
             try:
                 self._watcher = Watcher(self.size)
             except (OSError, ImportError) as error:
@@ -145,7 +143,7 @@ class MemoryLimit:
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
-        if self._watcher is not None and self._owns_watcher and os.getpid() == self._pid:
+        if self._watcher is not None and os.getpid() == self._pid:
             self._watcher.stop()
             self._watcher = None
         _restore_handler()
@@ -241,7 +239,7 @@ def _wake_event_loop() -> None:
 
 
 class Watcher:
-    """A helper process that sends a signal while resident memory is above `size`; it may serve many limits in turn."""
+    """A helper process that sends a signal while resident memory is above `size`."""
 
     def __init__(self, size: int) -> None:
         assert _SIGNAL is not None

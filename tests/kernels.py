@@ -36,6 +36,8 @@ class Reply:
     stdout: str = ""
     stderr: str = ""
     displays: list[dict[str, Any]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    """What displays were replaced by, in the order in which that came."""
     value: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
 
@@ -89,6 +91,8 @@ class Kernel:
                 reply.stderr += content["text"]
             case "display_data":
                 reply.displays.append(content["data"])
+            case "update_display_data":
+                reply.updates.append(content["data"])
             case "execute_result":
                 reply.value = content["data"]["text/plain"]
             case "error":

@@ -29,13 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from jupyter_profkit.cells.progress import Progress
 from jupyter_profkit.engines import bootstrap
-from jupyter_profkit.engines.timeline import TimelineEngine
+from jupyter_profkit.engines.timeline import TimelineEngine, read_rss
 from jupyter_profkit.errors import OptionError, TargetError
 from jupyter_profkit.model.session import Session
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
-from jupyter_profkit.units import format_seconds
+from jupyter_profkit.units import format_seconds, format_size
 
 __all__ = ["ScriptRun", "run_script"]
 
@@ -81,13 +82,15 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
             per_child=values.per_child,
             title=shlex.join(arguments),
         )
-        follower = _Follower(process, values.timeout)
+        progress = Progress(Path(arguments[0]).name, enabled=not values.quiet)
+        follower = _Follower(process, values.timeout, progress)
         try:
             engine.start()
             started = time.time()
             follower.follow()
         finally:
             follower.end()
+            progress.close()
             engine.stop()
         _add_marks(engine, marks, process.pid)
     session = Session(Path(arguments[0]).name, started, engine.stopped - engine.started, follower.outcome(arguments[0]))
@@ -121,9 +124,10 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
 class _Stream:
     """One of the script's streams, on its way to one of ours."""
 
-    def __init__(self, pipe: Any, target: TextIO) -> None:
+    def __init__(self, pipe: Any, target: TextIO, progress: Progress) -> None:
         self._pipe = pipe
         self._target = target
+        self._progress = progress
         self._decoder = codecs.getincrementaldecoder(locale.getpreferredencoding(do_setlocale=False))("replace")
 
     def fileno(self) -> int:
@@ -134,6 +138,7 @@ class _Stream:
         chunk = os.read(self.fileno(), 65536)
         text = self._decoder.decode(chunk, final=not chunk)
         if text:
+            self._progress.make_way(text)
             self._target.write(text)
         return bool(chunk)
 
@@ -147,13 +152,17 @@ class _Stream:
 class _Follower:
     """Passes a process's output on until it ends, or is ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], timeout: float | None) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], timeout: float | None, progress: Progress) -> None:
         self.interrupted = False
         self._process = process
         self._timeout = timeout
         self._timed_out = False
         self._next_flush = 0.0
-        self._streams = [_Stream(process.stdout, sys.stdout), _Stream(process.stderr, sys.stderr)]
+        self._progress = progress
+        self._streams = [
+            _Stream(process.stdout, sys.stdout, progress),
+            _Stream(process.stderr, sys.stderr, progress),
+        ]
 
     def follow(self) -> None:
         """Until it has ended; an interrupt of ours becomes one of its."""
@@ -196,9 +205,16 @@ class _Follower:
             if time.monotonic() > last:
                 return False
             self._pass_on_once(0.05)
+            self._progress.update(self._memory)
         while self._pass_on_once(0):  # what a child of it writes later is nobody's
             pass
         return True
+
+    def _memory(self) -> str:
+        try:
+            return format_size(read_rss(self._process.pid))
+        except (OSError, ValueError, IndexError):  # it is ending
+            return ""
 
     def _pass_on_once(self, wait: float) -> bool:
         ready = list(_readable(self._streams, wait))

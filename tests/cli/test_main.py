@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -102,6 +104,23 @@ def test_memory_of_a_script_over_time(script: Path, tmp_path: Path) -> None:
     shown = call("plot", "-o", tmp_path / "run.png", tmp_path / "run.dat")
     assert shown.returncode == 0
     assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals")
+def test_a_terminal_sees_how_long_a_script_has_run_and_then_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "rests.py").write_text("import time\ntime.sleep(1.4)\nprint('over')\n")
+    command = [sys.executable, "-m", "jupyter_profkit", "run", "-o", "run.dat", "rests.py"]
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        answer = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": ROOT}, stdout=subprocess.PIPE, stderr=theirs)
+        os.close(theirs)
+        shown = terminal.read(10_000).decode()
+    first, *more, last = shown.split("\r\x1b[K")[1:]
+    assert re.fullmatch(r"rests\.py  1 s  \d+\.\d MiB", first)
+    assert len(more) <= 4
+    assert last == ""
+    assert answer.stdout.decode().startswith("over\n")
 
 
 @pytest.mark.process

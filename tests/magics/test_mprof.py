@@ -37,6 +37,7 @@ def kernel(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[K
     (folder / "memory_test.py").write_text(SCRIPT)
     (folder / "fails.py").write_text("import sys\nprint('before')\nsys.exit(3)\n")
     (folder / "slow.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(30)\n")
+    (folder / "rests.py").write_text("import time\ntime.sleep(1.8)\n")
     (folder / "notes.txt").write_text("these are notes\n")
     (folder / "empty.dat").write_text("")
     with running_kernel(folder, TMPDIR=str(tmp_path_factory.mktemp("temporary"))) as running:
@@ -109,6 +110,16 @@ def test_a_script_runs_streams_is_recorded_and_marked(kernel: Kernel, folder: Pa
     assert kernel.value("run.command") == "'memory_test.py a b'"
     assert sorted(folder.iterdir()) == before
     assert "__main__.foo" in kernel.run("%mprof_plot").reports[0]
+
+
+def test_a_long_script_has_a_line_on_its_progress_that_leaves_nothing(kernel: Kernel) -> None:
+    reply = kernel.run("%mprof_run rests.py")
+    (first, *_) = reply.displays
+    assert re.fullmatch(r"rests\.py  1 s  \d+\.\d MiB", first["text/plain"])
+    assert 2 <= len(reply.updates) <= 6
+    assert all(re.match(r"rests\.py  [12] s  ", bundle["text/plain"]) for bundle in reply.updates[:-1])
+    assert reply.updates[-1] == {}
+    assert len(reply.reports) == 1
 
 
 def test_variables_of_the_notebook_can_be_arguments(kernel: Kernel) -> None:

@@ -227,7 +227,7 @@ class TimeProfile(Result):
         TargetError
             If no function of that name ran.
         """
-        from jupyter_profkit.views.functions import callers_report
+        from jupyter_profkit.views.neighbours import callers_report
 
         return callers_report(self, self.find(name))
 
@@ -239,7 +239,7 @@ class TimeProfile(Result):
         TargetError
             If no function of that name ran.
         """
-        from jupyter_profkit.views.functions import callees_report
+        from jupyter_profkit.views.neighbours import callees_report
 
         return callees_report(self, self.find(name))
 

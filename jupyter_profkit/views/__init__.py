@@ -22,7 +22,7 @@ _BUILDERS: Final = {
     "timeline": "timeline",
     "functions": "functions",
     "functions_comparison": "time_comparison",
-    "statements": "functions",
+    "statements": "statements",
     "call_graph": "call_graph",
     "references": "references",
     "type_counts": "references",

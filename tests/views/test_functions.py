@@ -18,8 +18,8 @@ from jupyter_profkit.model.functions import (
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.options.cprofile import SORT_KEYS, limits, sort_keys
 from jupyter_profkit.render.mimebundle import MAX_BYTES
-from jupyter_profkit.views.functions import name_of
 from jupyter_profkit.views.report import TableView
+from jupyter_profkit.views.words import name_of
 
 CELL = "/tmp/ipykernel_7/1.py"
 MODULE = (CELL, 1, "<module>")

@@ -1,0 +1,114 @@
+"""The statements of a cell or block, each with its time: the first table of a report on time."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_profkit.model.functions import RowKind, StatementProfile, StatementRecord, TimeProfile
+from jupyter_profkit.options.cprofile import CPROFILE
+from jupyter_profkit.units import format_seconds
+from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
+from jupyter_profkit.views.words import clip, percent
+
+__all__ = ["heaviest_statement", "report", "statement_tables", "title_of"]
+
+_STATEMENT_COLUMNS: Final = (
+    Column("Line #"),
+    Column("Time", tip="everything that the statement called included, less the rows in brackets"),
+    Column("Share", tip="of the whole run"),
+    Column("Calls", tip="made by the statement itself, builtins included; modules loaded; collections"),
+    Column("Line Contents", Unit.CODE),
+)
+_N_STRONG: Final = 3
+_LONGEST_LINE: Final = 120
+
+
+def report(statements: StatementProfile, **display: Any) -> Report:
+    """The statements alone; the options of ``%%cprofile`` change nothing of them, but must be options.
+
+    Raises
+    ------
+    OptionError
+        If one is not.
+    """
+    CPROFILE.from_keywords(display)
+    return Report("Statements", _headline_of(statements), statement_tables(statements))
+
+
+def title_of(profile: TimeProfile) -> str:
+    """The magic and the cell, or the line magic and its statement."""
+    title, statements = profile.session.title, profile.statements.records
+    if not title.startswith("%") or not statements:
+        return f"%%cprofile  {title}"
+    return f"{title}  {clip(statements[0].source, 60)}{' …' if len(statements) > 1 else ''}"
+
+
+def _headline_of(statements: StatementProfile) -> str:
+    where = heaviest_statement(statements)
+    return f"{format_seconds(statements.duration)}; {where}" if where else format_seconds(statements.duration)
+
+
+def heaviest_statement(statements: StatementProfile) -> str:
+    heaviest = max(statements.records, key=lambda record: record.time, default=None)
+    if heaviest is None or not statements.share(heaviest):
+        return ""
+    between = statements.duration - statements.time
+    if between > max(heaviest.time, 0.02):
+        return (
+            f"{percent(between / statements.duration)} outside the statements: waiting, or the event loop's other work"
+        )
+    return f"{percent(statements.share(heaviest))} {_where(statements, heaviest)}"
+
+
+def _where(statements: StatementProfile, record: StatementRecord) -> str:
+    """``in line 4: clean(df)``; ``waiting in line 4: …`` if that is what its time went into."""
+    if not record.lineno:
+        article = "the " if record.kind in {"display", "statement"} else ""
+        return f"in {article}{record.source}"
+    doing = _DOING.get(record.kind, "")
+    statement = next((each for each in statements.records if each.lineno == record.lineno), record)
+    return f"{doing}in line {record.lineno}: {clip(statement.source.strip(), 60)}"
+
+
+_DOING: Final[dict[RowKind, str]] = {
+    "imports": "loading modules ",
+    "waiting": "waiting ",
+    "awaiting": "awaiting ",
+    "tasks": "in tasks that ran meanwhile, ",
+}
+
+
+def statement_tables(statements: StatementProfile) -> tuple[TableView, ...]:
+    if not statements.records:
+        return ()
+    strong = _heaviest(statements)
+    rows = tuple(_statement_row(statements, record, record in strong) for record in statements.records)
+    return (TableView("Statements", _STATEMENT_COLUMNS, rows, _between(statements)),)
+
+
+def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
+    by_time = sorted(statements.records, key=lambda record: -record.time)
+    return [record for record in by_time[:_N_STRONG] if statements.share(record) >= 0.1]
+
+
+def _statement_row(statements: StatementProfile, record: StatementRecord, strong: bool) -> Row:
+    share = statements.share(record)
+    is_statement = record.kind == "statement" and record.lineno > 0
+    source = record.source + (" …" if record.end_lineno > record.lineno else "")
+    if not is_statement:
+        source = f"{'    ' if record.lineno else ''}({source})"
+    cells = (
+        Cell(str(record.lineno) if is_statement else ""),
+        Cell(format_seconds(record.time)),
+        Cell(percent(share), share if share >= 0.005 else None),
+        Cell(f"{record.calls:,}" if is_statement or record.calls else ""),
+        Cell(clip(source, _LONGEST_LINE)),
+    )
+    return Row(cells, strong)
+
+
+def _between(statements: StatementProfile) -> str:
+    rest = statements.duration - statements.time
+    if statements.duration <= 0 or rest < statements.duration / 200:
+        return ""
+    return f"{format_seconds(rest)} ({percent(rest / statements.duration)}) outside the statements"

@@ -1,8 +1,17 @@
-"""The functions of a run in pstats' columns, in three orders, with callers and callees under each row."""
+"""The functions of a run in pstats' columns, with callers and callees under each row.
+
+The reader's own code comes first, then one row for each library. All functions follow
+in three orders, folded, because a saved notebook can no longer sort. Who asks for an
+order, a number or a name gets the list that pstats would print. Every table adds up
+to the run.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import fnmatch
+import heapq
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +21,13 @@ from jupyter_profkit.model.functions import FunctionRecord, TimeProfile
 from jupyter_profkit.options.cprofile import CPROFILE, Limit, limits, sort_keys
 from jupyter_profkit.views.display_hook import Listed, with_display_folded
 from jupyter_profkit.views.neighbours import Neighbours
-from jupyter_profkit.views.report import Cell, Column, Row, TableView, Unit
+from jupyter_profkit.views.packages import Package, library_of, packages
+from jupyter_profkit.views.report import Cell, Column, Row, TableView, TextView, Unit
 from jupyter_profkit.views.words import LONGEST_NAME, calls_text, clip, name_of, plural, seconds_text
 
-__all__ = ["Display", "function_tables"]
+__all__ = ["Display", "function_tables", "no_match"]
 
-_FUNCTION_COLUMNS: Final = (
+_COLUMNS: Final = (
     Column("ncalls", tip="all calls; with recursion all/primitive"),
     Column("tottime", tip="seconds in the function itself"),
     Column("percall", tip="tottime / all calls"),
@@ -25,10 +35,14 @@ _FUNCTION_COLUMNS: Final = (
     Column("percall", tip="cumtime / primitive calls"),
     Column("filename:lineno(function)", Unit.TEXT),
 )
-_N_ROWS: Final = 50
-_N_ROWS_FOLDED: Final = 20
+_N_ROWS: Final = 40
+_N_ROWS_FOLDED: Final = 15
 _N_ROWS_AT_MOST: Final = 500
-_N_WITH_FOLDS: Final = 25
+_N_WITH_FOLDS: Final = 20
+_N_PACKAGES: Final = 20
+_N_OF_PACKAGE: Final = 8
+_HEAVY: Final = 0.1
+"""The share of the time from which a library's functions are listed in plain text, too."""
 _FOLDED_ORDERS: Final = ("tottime", "cumtime", "ncalls")
 
 _ORDERS: Final[dict[str, tuple[str, Callable[[FunctionRecord], Any]]]] = {
@@ -55,6 +69,8 @@ class Display:
     modules: tuple[str, ...]
     exclude: tuple[str, ...]
     flame: bool
+    lists: bool
+    """Whether a list is asked for as pstats has it, not the reader's own code and libraries by package."""
 
     @property
     def selects(self) -> bool:
@@ -66,7 +82,8 @@ class Display:
     def of(cls, display: dict[str, Any]) -> Display:
         values = CPROFILE.from_keywords(display)
         sort = sort_keys(values.sort) or ("tottime",)
-        return cls(sort, limits(values.limit), values.functions, values.modules, values.exclude, not values.no_flame)
+        named = (limits(values.limit), values.functions, values.modules, values.exclude)
+        return cls(sort, *named, not values.no_flame, lists=bool(values.sort) or any(named))
 
     def wants(self, record: FunctionRecord) -> bool:
         """Whether the globs of functions and modules let `record` through."""
@@ -105,29 +122,139 @@ def _matches(names: Iterable[str], globs: Collection[str]) -> bool:
 
 
 def function_tables(profile: TimeProfile, shown: Display) -> Iterator[TableView]:
+    """The functions: libraries folded by package, or the list that was asked for; then all of them in three orders."""
     if not profile.functions:
         return
     listed = Listed(list(profile.functions)) if shown.selects else with_display_folded(profile)
-    records = [record for record in listed.records if shown.wants(record)]
-    neighbours = Neighbours(profile)
-    kept = shown.limited(_sorted(records, shown.sort))
-    order = ", ".join(_ORDERS[key][0] for key in shown.sort)
-    yield TableView(
-        f"Functions by {order}, seconds",
-        _FUNCTION_COLUMNS,
-        tuple(_function_row(profile, record, neighbours, n < _N_WITH_FOLDS) for n, record in enumerate(kept)),
-        _others(profile, listed, kept),
-    )
+    table = _Table(profile, listed)
+    if shown.lists:
+        yield table.listing(shown)
+    yield table.by_package(folded=shown.lists)
     for key in _FOLDED_ORDERS:
-        if key != shown.sort[0]:
-            yield _folded_table(profile, listed, records, key)
+        if not (shown.lists and key == shown.sort[0]):
+            yield table.in_order(key)
 
 
-def _folded_table(profile: TimeProfile, listed: Listed, records: Sequence[FunctionRecord], key: str) -> TableView:
-    kept = _sorted(records, (key,))[:_N_ROWS_FOLDED]
-    rows = tuple(_function_row(profile, record, None, with_folds=False) for record in kept)
-    caption = f"Functions by {_ORDERS[key][0]}, seconds"
-    return TableView(caption, _FUNCTION_COLUMNS, rows, _others(profile, listed, kept), folded=True, in_text=False)
+def no_match(profile: TimeProfile, shown: Display) -> str:
+    """What is said if functions were asked for by name and none of that name ran."""
+    if not shown.selects or not profile.functions:
+        return ""
+    if shown.limited([record for record in profile.functions if shown.wants(record)]):
+        return ""
+    known = {name for record in profile.functions for name in record.names | _module_names(record)}
+    asked = (*shown.functions, *shown.modules, *(limit for limit in shown.limits if isinstance(limit, str)))
+    close = [name for word in asked for name in difflib.get_close_matches(word, sorted(known), n=2)]
+    hint = f"; there is {', '.join(close[:4])}" if close else ""
+    return f"no function of this run is chosen by {' '.join(asked) or 'these options'}{hint}"
+
+
+class _Table:
+    """Tables of the same functions; what one leaves out is summed up in its last row."""
+
+    def __init__(self, profile: TimeProfile, listed: Listed) -> None:
+        self._tottime, self._ncalls = profile.tottime, profile.ncalls
+        self._n_functions = len(profile.functions)
+        self._listed = listed
+        self._functions = profile.functions
+
+    def listing(self, shown: Display) -> TableView:
+        """The functions that were asked for, as pstats lists them."""
+        records = [record for record in self._listed.records if shown.wants(record)]
+        order = ", ".join(_ORDERS[key][0] for key in shown.sort)
+        kept = shown.limited(_sorted(records, shown.sort))
+        return self._view(f"Functions by {order}, seconds", kept, n_folds=_N_WITH_FOLDS)
+
+    def in_order(self, key: str) -> TableView:
+        """The first functions by one figure, whoever wrote them."""
+        kept = _first(self._listed.records, key, _N_ROWS_FOLDED)
+        caption = f"All functions by {_ORDERS[key][0]}, seconds"
+        return dataclasses.replace(self._view(caption, kept), folded=True, in_text=False)
+
+    def by_package(self, *, folded: bool) -> TableView:
+        """The reader's own functions, then a row for each library with its functions under it."""
+        own = [record for record in self._listed.records if record.is_user]
+        kept = _first(own, "tottime", _N_ROWS)
+        libraries = packages(self._listed.records)
+        rows = self._rows(kept, _N_WITH_FOLDS)
+        rows += self._rest(own, kept, "of your own")
+        rows += [self._package_row(package) for package in libraries[:_N_PACKAGES]]
+        others = [record for package in libraries[_N_PACKAGES:] for record in package.records]
+        rows += self._rest(others, (), f"in {len(libraries) - _N_PACKAGES} more libraries")
+        caption = "Functions: your own, then each library as one row, seconds"
+        return TableView(caption, _COLUMNS, tuple(rows), self._footer(kept), folded, in_text=not folded)
+
+    def _view(self, caption: str, kept: Sequence[FunctionRecord], n_folds: int = 0) -> TableView:
+        rows = [*self._rows(kept, n_folds), *self._rest(self._listed.records, kept)]
+        return TableView(caption, _COLUMNS, tuple(rows), self._footer(kept))
+
+    def _rows(self, records: Sequence[FunctionRecord], n_folds: int) -> list[Row]:
+        neighbours = Neighbours(self._functions, records[:n_folds])
+        return [
+            self._row(record, tuple(neighbours.folds(record)) if n < n_folds else ())
+            for n, record in enumerate(records)
+        ]
+
+    def _row(self, record: FunctionRecord, folds: tuple[TextView, ...]) -> Row:
+        cells = (
+            Cell(calls_text(record)),
+            self._own_time(record.tottime),
+            Cell(seconds_text(record.tottime / record.ncalls if record.ncalls else 0.0)),
+            Cell(seconds_text(record.cumtime)),
+            Cell(seconds_text(record.cumtime / record.pcalls if record.pcalls else 0.0)),
+            Cell(clip(name_of(record), LONGEST_NAME)),
+        )
+        return Row(cells, record.is_user, folds, library_of(record))
+
+    def _own_time(self, seconds: float) -> Cell:
+        share = seconds / self._tottime if self._tottime else 0.0
+        return Cell(seconds_text(seconds), share if share >= 0.005 else None)
+
+    def _package_row(self, package: Package) -> Row:
+        n, ncalls, tottime = len(package.records), package.ncalls, package.tottime
+        cells = (
+            Cell(str(ncalls)),
+            self._own_time(tottime),
+            Cell(seconds_text(tottime / ncalls if ncalls else 0.0)),
+            Cell(seconds_text(package.cumtime)),
+            Cell(),
+            Cell(f"[{package.name}] {n:,} {plural('function', n)}"),
+        )
+        is_heavy = tottime >= _HEAVY * self._tottime
+        lines = tuple(_package_lines(package))
+        return Row(cells, folds=(TextView("", lines, folded=not is_heavy),), library=package.name)
+
+    def _rest(self, records: Sequence[FunctionRecord], kept: Sequence[FunctionRecord], where: str = "") -> list[Row]:
+        """A row for those of `records` that have none."""
+        shown = {id(record) for record in kept}
+        others = [record for record in records if id(record) not in shown]
+        if not others:
+            return []
+        words = f"⋯ {len(others):,} other {plural('function', len(others))} {where}".rstrip()
+        own = sum(record.tottime for record in others)
+        calls = Cell(str(sum(record.ncalls for record in others)))
+        return [Row((calls, self._own_time(own), Cell(), Cell(), Cell(), Cell(words)))]
+
+    def _footer(self, kept: Sequence[FunctionRecord]) -> str:
+        text = (
+            f"all together {seconds_text(self._tottime)} s in {self._ncalls:,} calls of {self._n_functions:,} functions"
+        )
+        if self._listed.n_folded and any(record.key == self._listed.row for record in kept):
+            text += f"; {self._listed.n_folded} that only the display called are in its row; -m GLOB lists them"
+        return text
+
+
+def _package_lines(package: Package) -> Iterator[str]:
+    """A library's functions, and the rest of them in one line."""
+    kept = _first(package.records, "tottime", _N_OF_PACKAGE)
+    yield f"{'ncalls':>12}  {'tottime':>11}  {'cumtime':>11}"
+    for record in kept:
+        figures = f"{calls_text(record):>12}  {seconds_text(record.tottime):>11}  {seconds_text(record.cumtime):>11}"
+        yield f"{figures}  {clip(name_of(record), LONGEST_NAME)}"
+    if len(kept) < len(package.records):
+        calls = package.ncalls - sum(record.ncalls for record in kept)
+        own = package.tottime - sum(record.tottime for record in kept)
+        n = len(package.records) - len(kept)
+        yield f"{calls:>12}  {seconds_text(abs(own)):>11}  {'':>11}  ⋯ {n:,} other {plural('function', n)}"
 
 
 def _sorted(records: Iterable[FunctionRecord], keys: Sequence[str]) -> list[FunctionRecord]:
@@ -135,34 +262,7 @@ def _sorted(records: Iterable[FunctionRecord], keys: Sequence[str]) -> list[Func
     return sorted(records, key=lambda record: (*(order(record) for order in orders), name_of(record)))
 
 
-def _others(profile: TimeProfile, listed: Listed, kept: Collection[FunctionRecord]) -> str:
-    """What the rows leave out, so that they add up to the whole."""
-    shown = {id(record) for record in kept}
-    others = [record for record in listed.records if id(record) not in shown]
-    total = f"{seconds_text(profile.tottime)} s in {profile.ncalls:,} calls of {len(profile.functions)} functions"
-    words = [f"all together {total}"]
-    if others:
-        calls = sum(record.ncalls for record in others)
-        own = sum(record.tottime for record in others)
-        words.insert(
-            0,
-            f"{len(others)} other {plural('function', len(others))}: {seconds_text(own)} s of their own in {calls:,} "
-            f"{plural('call', calls)}",
-        )
-    if listed.n_folded and any(record.key == listed.row for record in kept):
-        words.append(f"{listed.n_folded} that only the display called are in its row; -m GLOB lists them")
-    return "; ".join(words)
-
-
-def _function_row(profile: TimeProfile, record: FunctionRecord, neighbours: Neighbours | None, with_folds: bool) -> Row:
-    share = record.tottime / profile.tottime if profile.tottime else 0.0
-    cells = (
-        Cell(calls_text(record)),
-        Cell(seconds_text(record.tottime), share if share >= 0.005 else None),
-        Cell(seconds_text(record.tottime / record.ncalls if record.ncalls else 0.0)),
-        Cell(seconds_text(record.cumtime)),
-        Cell(seconds_text(record.cumtime / record.pcalls if record.pcalls else 0.0)),
-        Cell(clip(name_of(record), LONGEST_NAME)),
-    )
-    folds = tuple(neighbours.folds(record)) if neighbours is not None and with_folds else ()
-    return Row(cells, record.is_user, folds)
+def _first(records: Iterable[FunctionRecord], key: str, n: int) -> list[FunctionRecord]:
+    """The first `n` by one key: of a million there is no need to sort them all."""
+    order = _ORDERS[key][1]
+    return heapq.nsmallest(n, records, key=lambda record: (order(record), record.label, record.key))

@@ -2,9 +2,7 @@
 
     report(profile, sort=("cumulative",), limit=("20",))      Report
 
-The function table stands in one order; cumulative time and calls are there too,
-folded, because a saved notebook can no longer sort. What a table leaves out is
-summed up under it, so that its figures add up.
+What a table leaves out is summed up in its last row, so that its figures add up.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from jupyter_profkit.model.functions import TimeProfile
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.call_tree import flame_view, method_of
 from jupyter_profkit.views.coroutines import coroutine_tables
-from jupyter_profkit.views.function_table import Display, function_tables
+from jupyter_profkit.views.function_table import Display, function_tables, no_match
 from jupyter_profkit.views.report import Report, TreeView, warning_of
 from jupyter_profkit.views.statements import heaviest_statement, statement_tables, title_of
 from jupyter_profkit.views.words import clip, name_of, percent, plural
@@ -51,7 +49,7 @@ def report(result: TimeProfile, **display: Any) -> Report:
             *function_tables(result, shown),
             *_flame(result, shown),
         ),
-        notes=tuple(_notes(result)),
+        notes=tuple(filter(None, (no_match(result, shown), *_notes(result)))),
         method=tuple(_method(result)),
         warning=warning_of(result.session),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -26,14 +25,21 @@ _N_NEIGHBOURS: Final = 6
 
 
 class Neighbours:
-    """Callers and callees of each function."""
+    """Callers and callees of some functions.
 
-    def __init__(self, profile: TimeProfile) -> None:
-        self._records = {record.key: record for record in profile.functions}
-        self._callees: dict[Key, list[tuple[FunctionRecord, CallerRecord]]] = defaultdict(list)
-        for record in profile.functions:
+    Parameters
+    ----------
+    functions : all that ran.
+    of : those whose callers and callees will be asked for.
+    """
+
+    def __init__(self, functions: Sequence[FunctionRecord], of: Sequence[FunctionRecord]) -> None:
+        self._records = {record.key: record for record in functions} if of else {}
+        self._callees: dict[Key, list[tuple[FunctionRecord, CallerRecord]]] = {record.key: [] for record in of}
+        for record in functions if of else ():
             for caller in record.callers:
-                self._callees[caller.caller].append((record, caller))
+                if caller.caller in self._callees:
+                    self._callees[caller.caller].append((record, caller))
 
     def name(self, key: Key) -> str:
         """The function of that key, as the tables name it."""
@@ -75,14 +81,14 @@ def _neighbour_lines(title: str, neighbours: Sequence[tuple[str, CallerRecord]])
 
 def callers_report(profile: TimeProfile, records: Sequence[FunctionRecord]) -> Report:
     """Who called `records`."""
-    neighbours = Neighbours(profile)
+    neighbours = Neighbours(profile.functions, records)
     edges = [(name, name_of(record), share) for record in records for name, share in neighbours.callers(record)]
     return _edges_report(profile, records, edges, "called by")
 
 
 def callees_report(profile: TimeProfile, records: Sequence[FunctionRecord]) -> Report:
     """What `records` called."""
-    neighbours = Neighbours(profile)
+    neighbours = Neighbours(profile.functions, records)
     edges = [(name_of(record), name, share) for record in records for name, share in neighbours.callees(record)]
     return _edges_report(profile, records, edges, "calls")
 

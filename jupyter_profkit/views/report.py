@@ -72,6 +72,8 @@ class Row:
     """One of the rows that the reader came for."""
     folds: tuple[TextView, ...] = ()
     """More about this row, folded away where the medium can."""
+    library: str = ""
+    """The package that the row's code belongs to; empty for the reader's own code."""
 
 
 @dataclass(frozen=True, slots=True)

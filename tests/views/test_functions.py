@@ -18,6 +18,7 @@ from jupyter_profkit.model.functions import (
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.options.cprofile import SORT_KEYS, limits, sort_keys
 from jupyter_profkit.render.mimebundle import MAX_BYTES
+from jupyter_profkit.views.packages import library_of
 from jupyter_profkit.views.report import TableView
 from jupyter_profkit.views.words import name_of
 
@@ -81,7 +82,16 @@ def rows(table):
 
 
 def names(table):
-    return [row.cells[-1].text for row in table.rows]
+    """The functions that have a row; the last row may be what the others come to."""
+    return [row.cells[-1].text for row in table.rows if not row.cells[-1].text.startswith("⋯")]
+
+
+def own_time(table):
+    return sum(float(row.cells[1].text) for row in table.rows)
+
+
+def calls(table):
+    return sum(int(row.cells[0].text.partition("/")[0]) for row in table.rows)
 
 
 def test_the_headline_names_the_time_the_calls_and_the_heaviest_statement():
@@ -166,7 +176,7 @@ def displayed():
 
 
 def test_what_only_the_display_of_the_last_value_called_is_one_row():
-    table = tables(displayed().report())[1]
+    table = tables(displayed().report(sort="tottime"))[1]
     assert rows(table)[0][:2] == ["1", "0.600000"]
     assert [name.rpartition("(")[2] for name in names(table)] == [
         "display of the last value)",
@@ -175,7 +185,7 @@ def test_what_only_the_display_of_the_last_value_called_is_one_row():
         "{built-in method builtins.len}",
     ]
     assert table.footer.endswith("2 that only the display called are in its row; -m GLOB lists them")
-    assert sum(float(row[1]) for row in rows(table)) == pytest.approx(1.0)
+    assert own_time(table) == pytest.approx(1.0)
 
 
 def test_what_the_display_called_is_listed_when_it_is_asked_for():
@@ -190,7 +200,7 @@ def test_the_display_of_the_last_value_is_a_row_without_a_line():
 
 
 def test_functions_stand_in_the_columns_of_pstats_by_own_time():
-    table = tables(profile().report())[1]
+    table = tables(profile().report(sort="tottime"))[1]
     assert table.caption == "Functions by own time, seconds"
     assert [column.title for column in table.columns] == [
         "ncalls", "tottime", "percall", "cumtime", "percall", "filename:lineno(function)",
@@ -202,18 +212,82 @@ def test_functions_stand_in_the_columns_of_pstats_by_own_time():
         ["2", "0.100000", "0.050000", "1.000000", "0.500000", "In [7]:1(<module>)"],
     ]
     assert [row.strong for row in table.rows] == [False, False, True, True]
+    assert [row.library for row in table.rows] == ["time", "json", "", ""]
 
 
-def test_cumulative_time_and_calls_are_there_folded_and_not_twice_in_the_text():
+def test_the_readers_own_functions_come_first_then_each_library_as_one_row():
+    table = tables(profile().report())[1]
+    assert table.caption == "Functions: your own, then each library as one row, seconds"
+    assert rows(table) == [
+        ["5/1", "0.200000", "0.040000", "0.800000", "0.800000", "In [7]:3(Model.clean)"],
+        ["2", "0.100000", "0.050000", "1.000000", "0.500000", "In [7]:1(<module>)"],
+        ["10", "0.400000", "0.040000", "0.400000", "", "[time] 1 function"],
+        ["3", "0.300000", "0.100000", "0.300000", "", "[json] 1 function"],
+    ]
+    assert [row.library for row in table.rows] == ["", "", "time", "json"]
+
+
+def test_the_functions_of_a_library_are_folded_under_its_row_and_add_up():
+    row = next(row for row in tables(profile(functions=many(30)).report())[1].rows if row.library)
+    (fold,) = row.folds
+    figures = [line.split()[:2] for line in fold.lines[1:]]
+    assert fold.lines[-1].endswith("⋯ 22 other functions")
+    assert sum(int(ncalls) for ncalls, _ in figures) == int(row.cells[0].text) == 465
+    assert sum(float(own) for _, own in figures) == pytest.approx(float(row.cells[1].text))
+
+
+def test_time_in_a_library_is_that_of_calls_from_outside_of_it():
+    inner = (PARSE[0], 90, "scan")
+    both = (
+        function(MODULE, 1, 0.1, 1.0, label="In [7]", user=True),
+        function(PARSE, 2, 0.3, 0.9, callers=[call(MODULE, 2, 0.3, 0.9)], label="json/decoder.py"),
+        function(
+            inner, 8, 0.6, 0.6, callers=[call(PARSE, 7, 0.5, 0.5), call(MODULE, 1, 0.1, 0.1)], label="json/scanner.py"
+        ),
+    )
+    assert rows(tables(profile(functions=both).report())[1])[1] == [
+        "10", "0.900000", "0.090000", "1.000000", "", "[json] 2 functions",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "library"),
+    [
+        (("~", 0, "<built-in method builtins.len>"), "", "builtins"),
+        (("~", 0, "<built-in method time.sleep>"), "", "time"),
+        (("~", 0, "<built-in method _json.encode_basestring>"), "", "json"),
+        (("~", 0, "<method 'append' of 'list' objects>"), "", "builtins"),
+        (("~", 0, "<method 'sum' of 'numpy.ndarray' objects>"), "", "numpy"),
+        (("~", 0, "<built-in method __new__ of type object at 0x7f00>"), "", "builtins"),
+        (("~", 0, ""), "", "builtins"),
+        (("<frozen importlib._bootstrap>", 5, "_find_and_load"), "", "importlib"),
+        (("<string>", 1, "<lambda>"), "", "code without a file"),
+        (("/x/site-packages/pandas/core/frame.py", 5, "merge"), "pandas/core/frame.py", "pandas"),
+        (("/usr/lib/python3.13/random.py", 5, "choice"), "random.py", "random"),
+    ],
+)
+def test_every_function_that_is_not_the_readers_belongs_to_a_package(key, label, library):
+    assert library_of(function(key, 1, 0.1, 0.1, label=label)) == library
+
+
+def test_all_functions_are_there_in_three_orders_folded_and_not_twice_in_the_text():
     report = profile().report()
-    own, *others = tables(report)[1:]
+    by_package, *others = tables(report)[1:]
     assert [table.caption for table in others] == [
-        "Functions by cumulative time, seconds",
-        "Functions by calls, seconds",
+        "All functions by own time, seconds",
+        "All functions by cumulative time, seconds",
+        "All functions by calls, seconds",
     ]
     assert all(table.folded and not table.in_text for table in others)
-    assert not own.folded
+    assert not by_package.folded
     assert str(report).count("json/decoder.py:40(parse)") == 1
+
+
+def test_every_table_adds_up_to_the_run():
+    measured = profile(functions=(*profile().functions, *many(300)))
+    for table in tables(measured.report())[1:] + tables(measured.report(limit=7))[1:]:
+        assert own_time(table) == pytest.approx(measured.tottime)
+        assert calls(table) == measured.ncalls
 
 
 def test_callers_and_callees_are_folded_under_a_row():
@@ -251,23 +325,32 @@ def test_several_sort_keys_break_ties_in_turn():
 def test_the_order_that_is_shown_is_not_folded_once_more():
     captions = [table.caption for table in tables(profile().report(sort="cumtime"))[1:]]
     assert captions == [
-        "Functions by cumulative time, seconds", "Functions by own time, seconds", "Functions by calls, seconds",
-    ]  # fmt: skip
+        "Functions by cumulative time, seconds",
+        "Functions: your own, then each library as one row, seconds",
+        "All functions by own time, seconds",
+        "All functions by calls, seconds",
+    ]
 
 
 @pytest.mark.parametrize(
     ("limit", "n"), [("2", 2), (3, 3), ("0.5", 2), ("json|clean", 2), (("0.5", "time"), 1), ("0", 0)]
 )
 def test_limits_are_those_of_pstats(limit, n):
-    assert len(tables(profile().report(limit=limit))[1].rows) == n
+    assert len(names(tables(profile().report(limit=limit))[1])) == n
 
 
-def test_what_a_limit_leaves_out_is_summed_up():
-    footer = tables(profile().report(limit="2"))[1].footer
-    assert (
-        footer
-        == "2 other functions: 0.300000 s of their own in 7 calls; all together 1.000000 s in 20 calls of 4 functions"
-    )
+def test_what_a_limit_leaves_out_is_summed_up_in_the_last_row():
+    table = tables(profile().report(limit="2"))[1]
+    assert rows(table)[-1] == ["7", "0.300000", "", "", "", "⋯ 2 other functions"]
+    assert table.footer == "all together 1.000000 s in 20 calls of 4 functions"
+
+
+def test_a_filter_that_matches_nothing_says_so_and_what_comes_close():
+    report = profile().report(functions=("claen",))
+    assert names(tables(report)[1]) == []
+    assert report.notes[0] == "no function of this run is chosen by claen; there is clean"
+    assert profile().report(limit="no such text").notes[0] == "no function of this run is chosen by no such text"
+    assert not profile().report(functions="clean").notes
 
 
 @pytest.mark.parametrize(
@@ -318,7 +401,7 @@ def test_a_run_without_a_call_says_so():
 
 def test_figures_of_zero_seconds_divide_by_nothing():
     idle = profile(functions=(function(CLEAN, 1, 0.0, 0.0, pcalls=0),), statements=(), duration=0.0)
-    assert rows(tables(idle.report())[0])[0][:5] == ["1/0", "0.000000", "0.000000", "0.000000", "0.000000"]
+    assert rows(tables(idle.report(sort="time"))[0])[0][:5] == ["1/0", "0.000000", "0.000000", "0.000000", "0.000000"]
 
 
 def test_a_partial_run_is_marked():
@@ -333,21 +416,47 @@ def test_notes_of_the_engine_are_shown():
 
 def many(n):
     return tuple(
-        function((f"/lib/module_{k}.py", k, f"function_{k}<&$"), k + 1, 0.001, 0.002, callers=[call(MODULE)] * 20)
+        function((f"lib/module_{k}.py", k, f"function_{k}<&$"), k + 1, 0.001, 0.002, callers=[call(MODULE)] * 20)
         for k in range(n)
     )
 
 
-def test_a_profile_of_thousands_of_functions_stays_small():
-    bundle = profile(functions=many(5000)).report()._repr_mimebundle_()
+def spread(n):
+    """So many functions of the reader's own, and of a hundred libraries each of which calls the others."""
+    own = ((f"/home/me/work/module_{k}.py", k, f"Class_{k}.method_{k}<&$") for k in range(n // 2))
+    theirs = ((f"package_{k % 100}/module_{k}.py", k, f"function_{k}<&$") for k in range(n - n // 2))
+    for k, key in enumerate([*own, *theirs]):
+        callers = [call((CELL, k + m, f"caller_{m}"), 1, 0.001, 0.002) for m in range(8)]
+        yield function(key, k + 1, 0.001, 0.002, callers=callers, user=key[0].startswith("/home"))
+
+
+@pytest.mark.parametrize("n", [2000, 20_000])
+def test_a_profile_of_thousands_of_functions_stays_small_and_adds_up(n):
+    measured = profile(functions=tuple(spread(n)))
+    bundle = measured.report()._repr_mimebundle_()
     assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
-    assert "4950 other functions" in bundle["text/plain"]
+    for form in ("text/plain", "text/html"):
+        assert "left out to keep the report small" not in bundle[form]
+        assert f"⋯ {n // 2 - 40:,} other functions of your own" in bundle[form]
+        assert "more libraries" in bundle[form]
+    assert own_time(tables(measured.report())[1]) == pytest.approx(measured.tottime)
+
+
+@pytest.mark.timeout(120)
+def test_a_million_functions_have_a_report_of_ordinary_size():
+    one = function(("package/module.py", 1, "f"), 1, 1e-6, 2e-6, callers=[call(MODULE)])
+    measured = profile(functions=tuple(replace(one, lineno=n) for n in range(1_000_000)))
+    bundle = measured.report()._repr_mimebundle_()
+    assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
+    assert "[package] 1,000,000 functions" in bundle["text/plain"]
+    assert "1,000,000 calls of 1,000,000 functions" in bundle["text/html"]
+    assert own_time(tables(measured.report())[1]) == pytest.approx(1.0)
 
 
 def test_more_rows_can_be_asked_for_and_the_report_still_stays_small():
     bundle = profile(functions=many(5000)).report(limit=3000)._repr_mimebundle_()
     assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
-    assert bundle["text/plain"].count("/lib/module_") == 500
+    assert bundle["text/plain"].count("lib/module_") == 500
 
 
 def test_hostile_names_are_escaped():

@@ -28,7 +28,7 @@ from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
 from jupyter_profkit.cells.measurement import Measurement
 from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
-from jupyter_profkit.errors import EngineBusyError, TargetError
+from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.references import ReferenceGraph
 from jupyter_profkit.model.result import Result
@@ -77,9 +77,17 @@ class Profiler:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        frame = sys._getframe(1)
+        if self.values.get("repeat", 1) > 1:
+            name = type(self).__name__
+            raise OptionError(
+                f"a with block runs once; {name}(repeat={self.values.repeat}) decorates a function, "
+                "or takes it: .run(function, …)"
+            )
+        return self._enter(sys._getframe(1))
+
+    def _enter(self, frame: FrameType) -> Self:
         filename = frame.f_code.co_filename
-        opened = Opened(self._measurement(frame), remember)
+        opened = Opened(self._measurement(frame), remember, repeat=self.values.get("repeat", 1))
         self._run = OpenMeasurement(opened, f"{label_of(filename)}, line {frame.f_lineno}", filename)
         self._run.start()
         return self
@@ -87,6 +95,9 @@ class Profiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._exit(error)
+
+    def _exit(self, error: BaseException | None) -> None:
         run = self._run
         if run is not None:
             run.stop()
@@ -99,10 +110,28 @@ class Profiler:
 
         @functools.wraps(function)
         def measured(*args: P.args, **kwargs: P.kwargs) -> T:
-            with self:
-                return function(*args, **kwargs)
+            return self.run(function, *args, **kwargs)
 
         return measured
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function` measured, as often as ``repeat`` says; returns what the last call returns."""
+        self._enter(sys._getframe(1))
+        error: BaseException | None = None
+        try:
+            for _ in range(self.values.get("repeat", 1) - 1):
+                function(*args, **kwargs)
+                self._lap()
+            return function(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._exit(error)
+
+    def _lap(self) -> None:
+        if self._run is not None:
+            self._run.lap()
 
     @property
     def result(self) -> Any:
@@ -200,6 +229,8 @@ def profile(function: Callable[..., Any] | None = None, *, stream: TextIO | None
     **options : the options of ``%%memprofile``: ``precision=4``, ``limit``, …
     """
     values = MEMPROFILE.from_keywords(options)
+    if values.repeat > 1:
+        raise OptionError("@profile measures each call; memprofile(repeat=…) repeats a function")
     values = Values({**values, "compare": find_earlier(values.compare, {}, LineMemoryProfile.kind)})
     if function is None:
         return functools.partial(_profiled, values=values, stream=stream)

@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
 from typing import Any
 
 __all__ = [
@@ -42,15 +42,27 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 _RAISE_INTO_CODE = tuple(_PACKAGE + os.path.join("engines", name) for name in ("memory_limit.py", "relief.py"))
+_REPEATS = _PACKAGE + os.path.join("cells", "repeat.py")
 
 
 def cut_traceback(error: BaseException | None) -> None:
-    """Let the traceback of an exception that comes out of a handler of ours end in the code that was interrupted."""
+    """Take frames of ours out of an exception's traceback.
+
+    What comes out of a handler ends in the code that was interrupted; a repeated
+    cell has no prologue above the line that failed.
+    """
     entry = error.__traceback__ if error is not None else None
     while entry is not None:
-        if entry.tb_next is not None and entry.tb_next.tb_frame.f_code.co_filename in _RAISE_INTO_CODE:
+        following = entry.tb_next
+        if following is not None and _file_of(following) in _RAISE_INTO_CODE:
             entry.tb_next = None
+        elif following is not None and following.tb_next is not None and _file_of(following.tb_next) == _REPEATS:
+            entry.tb_next = following.tb_next.tb_next or following
         entry = entry.tb_next
+
+
+def _file_of(entry: TracebackType) -> str:
+    return entry.tb_frame.f_code.co_filename
 
 
 def source_lines(filename: str) -> list[str]:

@@ -231,3 +231,26 @@ def test_a_block_and_a_profiled_function_are_shown_beside_an_earlier_run() -> No
     assert "Compared with" in text.getvalue()
     with pytest.raises(OptionError, match="there is no variable and no file of that name"):
         memprofile(compare="nothing")
+
+
+def test_a_function_is_repeated_and_its_last_value_returned() -> None:
+    seen: list[int] = []
+
+    def work(step: int) -> int:
+        seen.append(step)
+        return len(seen)
+
+    p = memprofile(repeat=3, no_heap=True)
+    assert p.run(work, 7) == 3
+    assert memprofile(repeat=2, no_heap=True)(work)(8) == 5
+    assert seen == [7, 7, 7, 8, 8]
+    (row,) = [record for _, record in p.result.lines() if "seen.append" in record.source]
+    assert row.occurrences == 3
+
+
+def test_a_with_block_cannot_be_repeated_and_says_what_can() -> None:
+    with pytest.raises(OptionError, match=r"a with block runs once.*\.run\(function"):
+        with memprofile(repeat=3):
+            raise AssertionError("the block was entered")
+    with pytest.raises(OptionError, match="measures each call"):
+        profile(repeat=3)

@@ -13,12 +13,12 @@ shell commands all do just this.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Session
 
-__all__ = ["Measurement"]
+__all__ = ["Measurement", "Repeatable"]
 
 
 class Measurement(Protocol):
@@ -38,3 +38,11 @@ class Measurement(Protocol):
 
     def result(self, session: Session) -> Result:
         """What was measured; called once, after `stop`."""
+
+
+@runtime_checkable
+class Repeatable(Measurement, Protocol):
+    """A measurement that tells the repetitions of ``--repeat`` apart; see `cells.repeat`."""
+
+    def lap(self) -> None:
+        """A repetition is over and another begins; the last one ends with `stop`."""

@@ -67,19 +67,18 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
 
     ``@profile`` is a builtin meanwhile, since scripts written for memory_profiler
     rely on it; it changes nothing, as the script's functions are followed anyway.
+    Each repetition of ``--repeat`` has a ``__main__`` of its own.
     """
     statements = read_program(path)
-    module = types.ModuleType("__main__")
-    module.__file__ = str(path.absolute())
-    module.__builtins__ = builtins  # type: ignore[attr-defined]
     saved = sys.argv, sys.path[0], sys.modules["__main__"], getattr(builtins, "profile", None)
     sys.argv, sys.path[0] = [str(path), *arguments], str(path.absolute().parent)
-    sys.modules["__main__"] = module
     builtins.profile = _unchanged  # type: ignore[attr-defined]
     measurement.start()
     try:
-        for code in statements:
-            exec(code, vars(module))  # noqa: S102 - the user's own script
+        for _ in range(measurement.opened.repeat - 1):
+            _run_to_its_end(statements, path)
+            measurement.lap()
+        _run_once(statements, path)
     except BaseException as error:
         cut_traceback(error)
         return error
@@ -91,6 +90,23 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
         else:
             builtins.profile = profile  # type: ignore[attr-defined]
     return None
+
+
+def _run_once(statements: Sequence[types.CodeType], path: Path) -> None:
+    sys.modules["__main__"] = module = types.ModuleType("__main__")
+    module.__file__ = str(path.absolute())
+    module.__builtins__ = builtins  # type: ignore[attr-defined]
+    for code in statements:
+        exec(code, vars(module))  # noqa: S102 - the user's own script
+
+
+def _run_to_its_end(statements: Sequence[types.CodeType], path: Path) -> None:
+    """The same, with another repetition to follow: ``sys.exit()`` without a failure ends this one only."""
+    try:
+        _run_once(statements, path)
+    except SystemExit as end:
+        if end.code:
+            raise
 
 
 def _unchanged(function: Callable[..., Any] | None = None, **_: Any) -> Any:

@@ -12,12 +12,13 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
 import sys
 from collections.abc import Callable, Collection
 
-__all__ = ["PrologueTransformer", "begin", "restore_first_line"]
+__all__ = ["PrologueTransformer", "begin", "prologue_of", "restore_first_line"]
 
 _MAGIC_LINE = re.compile(r"%%(?P<name>\w+)(?![\w?])(?P<line>.*)")
 
@@ -55,6 +56,19 @@ class PrologueTransformer:
 
 def _statement(name: str, line: str) -> str:
     return f"__import__({__name__!r}, fromlist=('begin',)).begin({name!r}, {line!r})\n"
+
+
+def prologue_of(statement: ast.stmt) -> tuple[str, str] | None:
+    """The magic's name and its options, if `statement` is what the transformer wrote."""
+    match statement:
+        case ast.Expr(
+            ast.Call(
+                ast.Attribute(ast.Call(ast.Name("__import__"), [ast.Constant(module), *_]), "begin"),
+                [ast.Constant(str(name)), ast.Constant(str(line))],
+            )
+        ) if module == __name__:
+            return name, line
+    return None
 
 
 def set_openers(openers: dict[str, Callable[[str, str], None]]) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cells.measurement import Measurement, Repeatable
 from jupyter_profkit.cells.memory_limit import without_limit
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.model.result import Result
@@ -44,6 +44,8 @@ class Opened:
     present: Callable[[Result], None]
     decline: Callable[[str], None] = complain
     """Says why there is no result."""
+    repeat: int = 1
+    """How often the code is to run; see `cells.repeat`."""
 
 
 @dataclass
@@ -63,6 +65,15 @@ class OpenMeasurement:
         self.opened.measurement.start()
         self.started, self._clock = _now()
 
+    def lap(self) -> None:
+        """A repetition is over and another begins. A fault of ours waits for `finish`."""
+        measurement = self.opened.measurement
+        if isinstance(measurement, Repeatable) and self._duration is None and self._failure is None:
+            try:
+                measurement.lap()
+            except Exception as failure:  # the user's repetitions go on
+                self._failure = failure
+
     def stop(self) -> None:
         """Stop measuring; only the first call counts. A fault of ours waits for `finish`."""
         if self._duration is not None:
@@ -71,7 +82,7 @@ class OpenMeasurement:
         try:
             self.opened.measurement.stop()
         except Exception as failure:  # the user's traceback may be waiting to be shown
-            self._failure = failure
+            self._failure = self._failure or failure
 
     def finish(self, error: BaseException | None) -> Result:
         """The result, once the code is over."""
@@ -174,6 +185,25 @@ class CellSessions:
     def _drop(self, execution: _Execution, measurement: OpenMeasurement) -> None:
         execution.measurements.remove(measurement)
         self._shadow(-1)
+
+    # what `cells.repeat` asks
+
+    def repetitions(self) -> int:
+        """How often the body of the cell that runs on this thread is to run."""
+        return max((measurement.opened.repeat for measurement in self._open_here()), default=1)
+
+    def lap(self) -> None:
+        """One of its repetitions is over."""
+        for measurement in self._open_here():
+            measurement.lap()
+
+    def _open_here(self) -> list[OpenMeasurement]:
+        stack = self._stack()
+        return stack[-1].measurements if stack else []
+
+    @staticmethod
+    def complain(message: str) -> None:
+        complain(message)
 
     # IPython's events
 

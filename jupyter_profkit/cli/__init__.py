@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cells.program import run_program
 from jupyter_profkit.cli import mprof
 from jupyter_profkit.cli.delivery import deliver
 from jupyter_profkit.errors import OptionError, ProfkitError
@@ -79,7 +80,6 @@ def _measure(
 ) -> int:
     """Run a script in this process under a measurement, and print its report."""
     from jupyter_profkit.cells.comparison import find_earlier
-    from jupyter_profkit.cells.program import run_program
     from jupyter_profkit.cells.session import Opened, OpenMeasurement
 
     values, rest = options.from_arguments(arguments)
@@ -87,7 +87,8 @@ def _measure(
         raise OptionError(f"{options.name} takes a script: python -m jupyter_profkit {options.name} script.py")
     path = Path(rest[0])
     before = find_earlier(values.get("compare"), {}, kind)
-    run = OpenMeasurement(Opened(make(values, str(path.absolute())), _nothing), path.name, str(path))
+    opened = Opened(make(values, str(path.absolute())), _nothing, repeat=values.get("repeat", 1))
+    run = OpenMeasurement(opened, path.name, str(path))
     error = run_program(path, rest[1:], run)
     ended = isinstance(error, SystemExit)  # as scripts do
     deliver(run.finish(None if ended else error), values, display, before=before)
@@ -103,7 +104,9 @@ def _exit_code(error: BaseException | None) -> int:
         return 0
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None  # the first is ours
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == run_program.__code__.co_filename:
+        frames = frames.tb_next
     traceback.print_exception(type(error), error, frames)
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 

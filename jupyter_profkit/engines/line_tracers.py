@@ -17,6 +17,7 @@ as going on inside the line where it was suspended.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import threading
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from jupyter_profkit.engines.relief import Lend, relieved
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.tool_slots import claim_tool, release_tool, trace_holder
 from jupyter_profkit.errors import EngineBusyError
-from jupyter_profkit.source import Statements, source_lines
+from jupyter_profkit.source import Statements, line_range, source_lines
 
 __all__ = ["FollowedCode", "LineTracer", "MonitoringTracer", "SettraceTracer", "line_tracer"]
 
@@ -57,7 +58,7 @@ class FollowedCode:
     def _lines_if_wanted(self, code: CodeType, frame: FrameType) -> CodeLines | None:
         try:
             wanted = self._scope.wants(code, str(frame.f_globals.get("__name__", "")))
-            return self._lines(code) if wanted else None
+            return self._lines(code) if wanted and not _is_magic_line(code) else None
         except Exception:  # it would be raised into the user's call; code that nobody understands is left alone
             return None
 
@@ -71,6 +72,14 @@ class FollowedCode:
     def all(self) -> list[CodeLines]:
         """Every followed code, in the order in which they were first met."""
         return [lines for _, lines in self._decided.values() if lines is not None]
+
+
+def _is_magic_line(code: CodeType) -> bool:
+    """Whether `code` is the prologue of a cell, which goes on while it awaits the repetitions of the body."""
+    if code.co_name != "<module>":
+        return False
+    above = source_lines(code.co_filename)[: line_range(code)[1]]
+    return bool(above) and all(line.startswith("%%") for line in above)
 
 
 class Waker:
@@ -230,6 +239,9 @@ if sys.version_info >= (3, 12):
             }
 
 
+_RESUMABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
 class SettraceTracer:
     """Line events from `sys.settrace`, for Python 3.11."""
 
@@ -287,7 +299,7 @@ class SettraceTracer:
         if lines.is_hot:
             lines.muted_in = self._n_naps
             self._waker.start()
-        if frame.f_lineno != code.co_firstlineno and lines.n_calls:
+        if code.co_flags & _RESUMABLE and lines.n_calls and frame.f_lineno not in {0, code.co_firstlineno}:
             self._ledger.resume(lines, frame.f_lineno)
         else:
             self._ledger.enter(lines)

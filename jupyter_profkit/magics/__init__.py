@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
-from jupyter_profkit.cells import prologue
+from jupyter_profkit.cells import prologue, repeat
 from jupyter_profkit.cells.session import CellSessions
 from jupyter_profkit.magics.base import ProfkitMagics, decline_to_measure
 from jupyter_profkit.magics.completion import OptionCompleter
@@ -54,6 +55,9 @@ class Extension:
         self._transformer = prologue.PrologueTransformer(openers)
         shell.input_transformers_cleanup.append(self._transformer)
         prologue.set_openers({name: self._opener(name, *opener) for name, opener in openers.items()})
+        self._repeats = repeat.RepeatTransformer(shell, self._repeat_counts(openers))
+        shell.ast_transformers.append(self._repeats)
+        repeat.set_repeater(self._sessions)
         for family in self._families:
             shell.register_magics(family)
         self._completer = OptionCompleter(self._option_sets())
@@ -67,6 +71,10 @@ class Extension:
 
         return open_measurement
 
+    def _repeat_counts(self, openers: dict[str, tuple[ProfkitMagics, str]]) -> dict[str, Callable[[str], int]]:
+        options = self._option_sets()
+        return {name: functools.partial(family.repeat_of, options[name]) for name, (family, _) in openers.items()}
+
     def _option_sets(self) -> dict[str, Any]:
         return {options.name: options for family in self._families for options in family.option_sets}
 
@@ -74,7 +82,10 @@ class Extension:
         self._sessions.detach()
         self._shell.input_transformers_cleanup.remove(self._transformer)
         self._shell.Completer.custom_matchers.remove(self._completer.matcher)
+        if self._repeats in self._shell.ast_transformers:  # IPython takes one out that failed
+            self._shell.ast_transformers.remove(self._repeats)
         prologue.set_openers({})
+        repeat.set_repeater(None)
         for family in self._families:
             for kind, names in family.magics.items():
                 for name in names:

@@ -68,8 +68,9 @@ class ProfkitMagics(Magics):
     def parse(self, options: OptionSet, line: str) -> Values:
         """The values of `options` in `line`, with ``%config`` as defaults; UsageError if one is wrong."""
         with usage_errors():
-            names = [option.name for option in options.options]
-            values = options.from_line(line, {name: getattr(self, name) for name in names if self.has_trait(name)})
+            traits = [option for option in options.options if self.has_trait(option.name)]
+            defaults = {option.name: option.check(getattr(self, option.name)) for option in traits}
+            values = options.from_line(line, defaults)
             _check_output(values)
             return values
 
@@ -80,6 +81,13 @@ class ProfkitMagics(Magics):
             with usage_errors():
                 raise OptionError(f"%{options.name} takes options only, not {values.rest!r}; see %{options.name}?")
         return values
+
+    def repeat_of(self, options: OptionSet, line: str) -> int:
+        """How often the options in `line` ask for the body to run; 1 if they are wrong, which is said later."""
+        try:
+            return int(self.parse(options, line).get("repeat", 1))
+        except UsageError:
+            return 1
 
     def run_line(
         self, values: Values, source: str, name: str, open_measurement: Callable[[Values, str], Opened]
@@ -95,6 +103,9 @@ class ProfkitMagics(Magics):
             run = OpenMeasurement(open_measurement(values, block.filename), name, block.filename)
             run.start()
         try:
+            for _ in range(run.opened.repeat - 1):
+                block.run()
+                run.lap()
             value = block.run()
         except BaseException as error:
             run.stop()

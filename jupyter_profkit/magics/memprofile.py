@@ -40,4 +40,4 @@ class MemoryMagics(configurable_magics(MEMPROFILE)):  # type: ignore[misc]
         before = self.earlier(values)
         with usage_errors():
             measurement = LineMemoryMeasurement(values, filename, namespace=self.shell.user_ns)
-        return Opened(measurement, lambda result: self.deliver(result, values, before))
+        return Opened(measurement, lambda result: self.deliver(result, values, before), repeat=values.repeat)

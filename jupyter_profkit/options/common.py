@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["COMPARE", "LIMIT", "OUTPUT"]
+__all__ = ["COMPARE", "LIMIT", "OUTPUT", "REPEAT"]
 
 OUTPUT = (
     Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
@@ -31,3 +31,5 @@ COMPARE = Option(
     "show what changed from an earlier run, in a variable (-v) or a file (-D)",
     "NAME|FILE",
 )
+
+REPEAT = Option("repeat", ("--repeat",), Kind.TIMES, 1, "run the code N times; only the last run's value is shown", "N")

@@ -35,6 +35,7 @@ class Kind(enum.Enum):
 
     FLAG = "flag"
     COUNT = "a whole number, 0 or more"
+    TIMES = "a whole number, 1 or more"
     SECONDS = "a number of seconds above 0"
     NUMBER = "a number"
     SIZE = "a size above 0 like 2GiB, or auto"
@@ -110,6 +111,13 @@ def _count(value: object) -> int:
     return int(number)
 
 
+def _times(value: object) -> int:
+    number = _count(value)
+    if not number:
+        raise ValueError(value)
+    return number
+
+
 def _number(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
@@ -137,6 +145,7 @@ def _size(value: object) -> int | str:
 _CONVERT: dict[Kind, Callable[[object], Any]] = {
     Kind.FLAG: _flag,
     Kind.COUNT: _count,
+    Kind.TIMES: _times,
     Kind.SECONDS: _seconds,
     Kind.NUMBER: _number,
     Kind.SIZE: _size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import COMPARE, LIMIT, OUTPUT
+from jupyter_profkit.options.common import COMPARE, LIMIT, OUTPUT, REPEAT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["DISPLAY", "MEMPROFILE"]
@@ -33,6 +33,7 @@ MEMPROFILE = OptionSet(
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
         LIMIT,
         Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
+        REPEAT,
         COMPARE,
         *OUTPUT,
     ),

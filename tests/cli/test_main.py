@@ -79,6 +79,15 @@ def test_memory_of_a_script_by_line(script: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("code", "n_runs"), [("0", 3), ("4", 1)])
+def test_a_script_is_repeated_until_it_fails(script: Path, code: str, n_runs: int) -> None:
+    done = call("memprofile", "--no-heap", "--repeat", "3", str(script), code)
+    assert done.returncode == int(code)
+    assert done.stdout.count("sum 20000000") == n_runs
+    (row,) = [line for line in done.stdout.splitlines() if "block = bytearray(n)" in line]
+    assert row.split()[5] == str(n_runs)
+
+
 def test_a_script_is_compared_with_an_earlier_run(script: Path, tmp_path: Path) -> None:
     assert call("memprofile", "--no-heap", "-q", "-D", tmp_path / "run.json", script, "0").returncode == 0
     answer = call("memprofile", "--no-heap", "--compare", tmp_path / "run.json", script, "0")

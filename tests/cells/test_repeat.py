@@ -1,0 +1,193 @@
+"""``--repeat N``: the body runs N times, and the last time it is the cell's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kernels import Kernel, running_kernel
+from tests.terminals import Terminal, running_terminal
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module", params=[running_kernel, running_terminal], ids=["kernel", "terminal"])
+def front(request: pytest.FixtureRequest) -> Iterator[Kernel | Terminal]:
+    with request.param() as front:
+        front.run("import asyncio")
+        yield front
+
+
+@pytest.fixture
+def kernel(front: Kernel) -> Kernel:
+    front.run("runs = 0; seen = []")
+    return front
+
+
+REPEATED = "%%memprofile --no-heap --repeat 4\n"
+
+
+def test_the_body_runs_as_often_as_asked_and_only_the_last_value_is_shown(kernel: Kernel) -> None:
+    names = kernel.value("sorted(globals())")
+    reply = kernel.run(f"{REPEATED}runs += 1\nprint('run', runs)\nruns")
+    assert (reply.status, reply.value, len(reply.reports)) == ("ok", "4", 1)
+    assert [line for line in reply.stdout.splitlines() if line.startswith("run ")] == [f"run {n}" for n in range(1, 5)]
+    assert kernel.run("print(_, Out[max(Out)])").stdout == "4 4\n"
+    assert kernel.value(f"[n for n in globals() if n not in {names} and not n.startswith('_')]") == "[]"
+
+
+def test_a_semicolon_silences_the_last_value_too(kernel: Kernel) -> None:
+    assert kernel.run(f"{REPEATED}runs += 1\nruns;").value is None
+    assert kernel.value("runs") == "4"
+
+
+def test_values_of_all_expressions_are_shown_of_the_last_run_alone(kernel: Kernel) -> None:
+    kernel.run("get_ipython().ast_node_interactivity = 'all'")
+    reply = kernel.run(f"{REPEATED}runs += 1\nruns\nif runs:\n    runs * 10")
+    kernel.run("get_ipython().ast_node_interactivity = 'last_expr'")
+    assert reply.value == "40"
+    assert reply.stdout.count("Out[") in {0, 2}  # a kernel sends them as messages
+
+
+def test_awaits_work_in_every_repetition(kernel: Kernel) -> None:
+    reply = kernel.run(
+        f"{REPEATED}runs += await asyncio.sleep(.001, 1)\nasync with asyncio.Lock():\n    seen += [runs]\nruns"
+    )
+    assert (reply.status, reply.value) == ("ok", "4")
+    assert kernel.value("seen") == "[1, 2, 3, 4]"
+    assert reply.reports[0].count("await") == 1
+
+
+def test_an_error_ends_the_repetitions_with_the_cells_own_traceback(kernel: Kernel) -> None:
+    body = "runs += 1\ndef check():\n    assert runs < 3\n\ncheck()"
+    reply = kernel.run(f"{REPEATED}{body}")
+    assert (reply.status, [error["ename"] for error in reply.errors]) == ("error", ["AssertionError"])
+    assert "jupyter_profkit" not in reply.traceback
+    assert "--repeat" not in reply.traceback
+    assert "line 6" in reply.traceback
+    assert kernel.value("runs") == "3"
+    assert len(reply.reports) == 1
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "await asyncio.sleep(0)\n1 / 0"])
+def test_an_error_in_the_first_repetition_is_like_one_without(kernel: Kernel, code: str) -> None:
+    plain, repeated = (kernel.run(f"{line}\n{code}").traceback for line in ("%%memprofile --no-heap", REPEATED.strip()))
+    repeated = repeated.replace(" --repeat 4", "")
+    assert [line for line in repeated.splitlines() if "Cell" not in line] == [
+        line for line in plain.splitlines() if "Cell" not in line
+    ]
+
+
+def test_magics_and_shell_commands_are_repeated(kernel: Kernel) -> None:
+    reply = kernel.run(f"{REPEATED}runs += 1\nq = !echo $runs\nseen += q\n%time x = 1")
+    assert reply.status == "ok"
+    assert kernel.value("seen") == "['1', '2', '3', '4']"
+    assert reply.stdout.count("Wall time") == 4
+
+
+def test_a_cell_magic_below_is_repeated(kernel: Kernel) -> None:
+    reply = kernel.run(f"{REPEATED}%%time\nruns += 1")
+    assert reply.stdout.count("Wall time") == 4
+    assert kernel.value("runs") == "4"
+
+
+@pytest.mark.parametrize("other", ["time", "capture --no-display"])
+def test_it_repeats_under_another_magic(kernel: Kernel, other: str) -> None:
+    assert kernel.run(f"%%{other}\n{REPEATED}runs += 1").status == "ok"
+    assert kernel.value("runs") == "4"
+
+
+def test_inside_a_magics_function_it_runs_once_and_says_so(kernel: Kernel) -> None:
+    reply = kernel.run(f"%%timeit -n1 -r1\n{REPEATED}seen.append(1)")
+    assert kernel.value("seen") == "[1]"
+    assert "the body runs once" in reply.stderr
+
+
+def test_with_another_magic_of_ours_the_body_runs_as_often_as_the_greater_number(kernel: Kernel) -> None:
+    for cell in (f"%%cprofile\n{REPEATED}runs += 1", f"{REPEATED}%%cprofile\nruns += 1"):
+        kernel.run("runs = 0")
+        assert len(kernel.run(cell).reports) == 2
+        assert kernel.value("runs") == "4"
+
+
+def test_functions_of_the_cell_have_their_source_and_one_row(kernel: Kernel) -> None:
+    reply = kernel.run(
+        f"{REPEATED}import inspect\n\ndef told():\n    return 'told'\n\nseen += [told(), inspect.getsource(told)]"
+    )
+    assert kernel.value("seen[1::2] == ['def told():\\n    return \\'told\\'\\n'] * 4") == "True"
+    (row,) = [line for line in reply.reports[0].splitlines() if "return 'told'" in line]
+    assert row.split()[5] == "4"
+
+
+@pytest.mark.parametrize("body", ["", "# a remark", "'''a docstring'''", "pass"])
+def test_a_body_that_does_nothing_is_no_trouble(kernel: Kernel, body: str) -> None:
+    reply = kernel.run(f"{REPEATED}{body}")
+    assert (reply.status, len(reply.reports)) == ("ok", 1)
+
+
+def test_a_future_statement_holds_in_every_repetition(kernel: Kernel) -> None:
+    reply = kernel.run(
+        f"{REPEATED}from __future__ import annotations\ndef f(x: nobody): ...\nseen += [f.__annotations__['x']]"
+    )
+    kernel.run("get_ipython().compile.reset_compiler_flags()")
+    assert reply.status == "ok"
+    assert kernel.value("seen") == "['nobody', 'nobody', 'nobody', 'nobody']"
+
+
+@pytest.mark.parametrize("body", ["runs += 1\nbreak", "runs += 1\nreturn 1", "runs += 1\nfor"])
+def test_a_body_that_cannot_be_compiled_is_reported_once_and_not_repeated(kernel: Kernel, body: str) -> None:
+    reply = kernel.run(REPEATED + body)
+    assert (reply.status, [error["ename"] for error in reply.errors]) == ("error", ["SyntaxError"])
+    assert kernel.value("runs") in {"0", "1"}
+
+
+@pytest.mark.parametrize("n", ["0", "-2", "many", "1.5"])
+def test_a_wrong_number_is_one_line_and_the_body_is_not_run(kernel: Kernel, n: str) -> None:
+    reply = kernel.run(f"%%memprofile --repeat={n}\nruns += 1")
+    assert "--repeat takes a whole number, 1 or more" in reply.stderr
+    assert kernel.value("runs") == "0"
+
+
+def test_config_sets_the_number(kernel: Kernel) -> None:
+    kernel.run("%config MemoryMagics.repeat = 3")
+    kernel.run("%%memprofile --no-heap\nruns += 1")
+    assert kernel.value("runs") == "3"
+    kernel.run("%config MemoryMagics.repeat = 'often'")
+    reply = kernel.run("%%memprofile --no-heap\nruns += 1")
+    kernel.run("%config MemoryMagics.repeat = 1")
+    assert "--repeat takes a whole number, 1 or more, not 'often'" in reply.stderr
+    assert kernel.value("runs") == "3"
+
+
+def test_the_line_form_repeats_its_statement(kernel: Kernel) -> None:
+    reply = kernel.run("%memprofile --no-heap --repeat 3 runs += 1")
+    assert (reply.status, kernel.value("runs")) == ("ok", "3")
+
+
+def test_a_program_that_calls_the_magic_repeats_too(kernel: Kernel) -> None:
+    kernel.run("answer = get_ipython().run_cell_magic('memprofile', '--no-heap --repeat 3', 'runs += 1\\nruns')")
+    assert kernel.value("(answer, runs)") == "(3, 3)"
+
+
+def test_a_measurement_that_cannot_start_repeats_nothing(kernel: Kernel) -> None:
+    kernel.run(
+        "import sys, threading\ndef tracer(*_): return None\n"
+        "def busy():\n    raise __import__('jupyter_profkit.errors', fromlist=('x',)).EngineBusyError('taken')\n"
+        "from jupyter_profkit.engines.line_memory import LineMemoryEngine as engine\n"
+        "start, engine.start = engine.start, lambda self, frame=None: busy()"
+    )
+    reply = kernel.run(f"{REPEATED}runs += 1")
+    kernel.run("engine.start = start")
+    assert "Not measured: taken" in reply.reports[0]
+    assert kernel.value("runs") == "1"
+
+
+def test_unloading_takes_the_transformer_away(kernel: Kernel) -> None:
+    ours = "[t for t in get_ipython().ast_transformers if 'profkit' in repr(t)]"
+    assert "RepeatTransformer" in kernel.value(ours)
+    kernel.run("%unload_ext jupyter_profkit")
+    assert kernel.value(ours) == "[]"
+    kernel.run("%load_ext jupyter_profkit")
+    kernel.run(f"{REPEATED}runs += 1")
+    assert kernel.value("runs") == "4"

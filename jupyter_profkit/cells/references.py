@@ -20,7 +20,7 @@ from typing import Any
 
 from jupyter_profkit.engines.reference_draft import Predicates
 from jupyter_profkit.engines.reference_holders import Holders
-from jupyter_profkit.engines.references import WalkOptions, walk_references
+from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
 from jupyter_profkit.engines.safe_repr import printable, type_name
 from jupyter_profkit.engines.type_counts import TypeCounter, records_of
 from jupyter_profkit.engines.type_counts import count_types as count_all_types
@@ -102,15 +102,23 @@ def draw_references(
     )
     started, clock = time.time(), time.perf_counter()
     walk = walk_references(objects, holders, options, names)
-    source = "gc.get_referrers" if back else "gc.get_referents"
+    duration = time.perf_counter() - clock
     return ReferenceGraph(
-        Session(" ".join(["%objrefs", *["-b"] * back, *names]), started, time.perf_counter() - clock),
-        Method(f"breadth-first over {source}, {walk.n_references:,} references read", notes=walk.notes),
+        Session(" ".join(["%objrefs", *["-b"] * back, *names]), started, duration),
+        Method(_read_how(walk, back=back), notes=walk.notes),
         walk.nodes,
         walk.edges,
         back,
         max_depth,
     )
+
+
+def _read_how(walk: Walk, *, back: bool) -> str:
+    source = "gc.get_referrers" if back else "gc.get_referents"
+    how = f"breadth-first over {source}, {walk.n_references:,} references read"
+    if walk.n_hidden:
+        how += f"; not drawn: {walk.n_hidden:,} to classes and to the globals and code of functions"
+    return how
 
 
 def count_types(

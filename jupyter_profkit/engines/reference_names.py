@@ -4,47 +4,66 @@
     for reference in namer.references(obj):
         reference.label, reference.target
 
-* Containers are read through their built-in type (``dict.items(obj)``), so that a
-  subclass's own methods do not run.
+* What built-in types hold is read by `reference_readers`.
 * Since Python 3.11 an instance keeps its attributes without a ``__dict__``, and
   the collector tells their values only. Reading ``__dict__`` would build one, for
   good. So names are guessed from the class, its code and the notebook's, and each
   guess is checked with ``object.__getattribute__``, which builds nothing. Names that
-  would run a descriptor are not tried. ``__dict__`` is read only if a name is still
-  missing; `n_touched` counts those objects.
-* Hops that a reader does not care for are folded: an instance's dictionary, the
-  cell of a closure, the arguments of a ``partial``.
-* An object's class, a function's globals and the like are not followed.
+  would run a descriptor are not tried. ``__dict__`` is read only if the collector
+  tells more references than were named; `n_touched` counts those objects.
+* The local variables of a generator or frame: the collector tells their values, in
+  order, but not which variables are unbound, nor where the values end that are only
+  being worked with. Where that leaves a doubt, the frame is asked; `n_asked` counts.
+* An object's class, a function's globals and code are not followed; `n_hidden` counts.
 """
 
 from __future__ import annotations
 
-import collections
-import functools
+import dis
 import itertools
+import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
+from jupyter_profkit.engines.instance_dicts import (
+    class_value,
+    has_dict,
+    has_inline_values,
+    is_own_dict,
+    is_plain,
+    members,
+    own_dict_of,
+)
+from jupyter_profkit.engines.library_readers import keeps_to_itself
+from jupyter_profkit.engines.reference_readers import (
+    READERS,
+    Reference,
+    attribute,
+    bare,
+    content,
+    getters,
+    local,
+    place,
+    variables,
+)
 from jupyter_profkit.engines.referents import referents
-from jupyter_profkit.engines.safe_repr import describe, exact_name, is_array, module_dict, mro_dicts, type_name
+from jupyter_profkit.engines.safe_repr import mro_dicts
 
-__all__ = ["Reference", "ReferenceNamer", "names_in_code", "own_dict_of"]
+__all__ = ["Reference", "ReferenceNamer", "has_dict", "is_own_dict", "names_in_code", "own_dict_of"]
 
+_RUNNING: Final = {
+    id(types.GeneratorType): ("gi_frame", "gi_yieldfrom"),
+    id(types.CoroutineType): ("cr_frame", "cr_await"),
+    id(types.AsyncGeneratorType): ("ag_frame", "ag_await"),
+    id(types.FrameType): ("", ""),
+}
+"""What has local variables; where its frame is, and what it waits for."""
 
-_ABSENT: Final = object()
+_N_HIDDEN: Final = {id(types.FunctionType): len(("globals", "builtins", "code"))}
 
-
-class Reference(NamedTuple):
-    """One reference; its label is written only when somebody asks for it."""
-
-    write: Callable[[Any], str]
-    key: Any
-    target: Any
-
-    @property
-    def label(self) -> str:
-        return self.write(self.key)
+_PYTHONS_OWN: Final = ("_name_", "_value_", "_sort_order_", "__objclass__", "__orig_class__", "__wrapped__")
+"""Attributes that Python's own machinery sets, and no code of the class tells."""
 
 
 class ReferenceNamer:
@@ -56,48 +75,86 @@ class ReferenceNamer:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._names = tuple(dict.fromkeys(names))
+        self._names = tuple(dict.fromkeys(itertools.chain(names, _PYTHONS_OWN)))
         self._names_of_class: dict[int, tuple[str, ...]] = {}
         self.n_touched = 0
         """Objects whose ``__dict__`` had to be read."""
+        self.n_asked = 0
+        """Suspended functions whose frame had to be asked for its variables."""
+        self.n_numbered = 0
+        """References that have no name, only a place."""
+        self.n_hidden = 0
+        """References to the class of an object, and to the globals and code of a function."""
+
+    def notes(self) -> Iterator[str]:
+        """What had to be touched, and what has no name."""
+        if self.n_touched:
+            who = "1 object" if self.n_touched == 1 else f"{self.n_touched:,} objects"
+            yield f"To name all attributes, the __dict__ of {who} was read, which Python then keeps with them."
+        if self.n_asked:
+            who = "1 suspended function" if self.n_asked == 1 else f"{self.n_asked:,} suspended functions"
+            yield f"To name local variables, the frame of {who} was asked for, which Python then keeps with them."
+        if self.n_numbered:
+            yield "An arrow with #0, #1, … has no name: C code holds it, in that place of gc.get_referents."
 
     def references(self, obj: object) -> Iterator[Reference]:
         """Every reference that `obj` holds, as far as the collector can see, in its own order."""
+        kind = type(obj)
         try:
-            read = _READERS.get(id(type(obj)))
-            yield from read(obj) if read is not None else self._of_instance(obj, type(obj))
+            read = READERS.get(id(kind))
+            if read is not None:
+                self.n_hidden += _N_HIDDEN.get(id(kind), 0)
+                yield from read(obj)
+            elif id(kind) in _RUNNING:
+                yield from self._of_running(obj)
+            else:
+                yield from self._of_instance(obj, kind)
         except RuntimeError:  # another thread changed the container meanwhile: what was read stands
             return
 
-    def _of_instance(self, obj: Any, kind: type) -> Iterator[Reference]:
-        if issubclass(kind, (type, types.ModuleType)):
-            yield from _content(obj, kind)
-            return
-        unnamed = _referents(obj)
-        for reference in itertools.chain(_content(obj, kind), self._attributes(obj, kind, unnamed)):
-            unnamed.pop(id(reference.target), None)
-            yield reference
-        for target in unnamed.values():
-            yield Reference(_bare, "", target)
+    # instances
 
-    def _attributes(self, obj: Any, kind: type, unnamed: dict[int, Any]) -> Iterator[Reference]:
+    def _of_instance(self, obj: Any, kind: type) -> Iterator[Reference]:
+        if issubclass(kind, (type, types.ModuleType)) or keeps_to_itself(kind):
+            yield from content(obj, kind)
+            return
+        unnamed = _Unnamed(obj)
+        self.n_hidden += unnamed.take(kind)
+        for reference in content(obj, kind):
+            unnamed.take(reference.target)
+            yield reference
+        yield from self._attributes(obj, kind, unnamed)
+        if unnamed:
+            unnamed.take_keys(obj, kind)
+        for number, target in unnamed.left():
+            self.n_numbered += 1
+            yield Reference(place, number, target)
+
+    def _attributes(self, obj: Any, kind: type, unnamed: _Unnamed) -> Iterator[Reference]:
         """The attributes of `obj` whose values are among `unnamed`; its dictionary is taken out of there."""
-        values = dict(unnamed)
-        named: set[int] = set()
-        for name, value in itertools.chain(_members(obj, kind), self._inline(obj, kind)):
-            if id(value) in values:
-                named.add(id(value))
-                yield Reference(_attribute, name, value)
-        left = {key: value for key, value in values.items() if key not in named}
-        if left and has_dict(kind):
-            own = next((value for value in left.values() if is_own_dict(obj, value)), None)
-            if own is None:
-                own = own_dict_of(obj)
-                self.n_touched += 1
-            unnamed.pop(id(own), None)
-            for name, value in list(dict.items(own)):
-                if id(value) not in named:
-                    yield Reference(_attribute, name, value)
+        named: set[str] = set()
+        for name, value in itertools.chain(members(obj, kind), getters(obj, kind), self._inline(obj, kind)):
+            if name not in named and unnamed.take(value):
+                named.add(name)
+                yield Reference(attribute, name, value)
+        for name, value in self._own_dict(obj, kind, unnamed).items():
+            if name not in named:
+                unnamed.take(value)
+                yield Reference(attribute, name, value)
+
+    def _own_dict(self, obj: Any, kind: type, unnamed: _Unnamed) -> dict[str, Any]:
+        """The dictionary of `obj`, if names are missing; built only where there is no other way to them."""
+        if not unnamed or not has_dict(kind):
+            return {}
+        dicts = [value for _, value in unnamed.left() if type(value) is dict]
+        own = next((value for value in dicts if is_own_dict(obj, value)), None)
+        if own is None:
+            if not has_inline_values(kind) and not dicts:
+                return {}  # a type that shows its dictionary to the collector, and has none yet
+            own = own_dict_of(obj)
+            self.n_touched += not any(own is one for one in dicts)
+        unnamed.take(own)
+        return dict(own)
 
     def _inline(self, obj: Any, kind: type) -> Iterator[tuple[str, Any]]:
         """Attributes that are there under a guessed name."""
@@ -108,7 +165,7 @@ class ReferenceNamer:
                 value = object.__getattribute__(obj, name)
             except AttributeError:
                 continue
-            if value is not _class_value(kind, name):
+            if value is not class_value(kind, name):
                 yield name, value
 
     def _candidates(self, kind: type) -> tuple[str, ...]:
@@ -116,8 +173,115 @@ class ReferenceNamer:
         found = self._names_of_class.get(id(kind))
         if found is None:
             names = dict.fromkeys(itertools.chain(_names_in_class(kind), self._names))
-            found = self._names_of_class[id(kind)] = tuple(name for name in names if _is_plain(kind, name))
+            found = self._names_of_class[id(kind)] = tuple(name for name in names if is_plain(kind, name))
         return found
+
+    # local variables
+
+    def _of_running(self, obj: Any) -> Iterator[Reference]:
+        """The locals of a frame, generator or coroutine, then what it works with or waits for."""
+        code, values = _values_of(obj)
+        if code is None or not values:
+            return
+        names = variables(code)
+        if _are_all_bound(code):
+            known = dict(zip(names, map(_unpacked, values), strict=False))
+            rest = values[len(names) :]
+        else:
+            known, rest = self._asked(obj, code), values
+        told = set(map(id, known.values()))
+        for name, value in known.items():
+            if value is not _EMPTY:
+                yield Reference(local, name, value)
+        for value in map(_unpacked, rest):
+            if id(value) not in told and value is not _EMPTY:
+                yield Reference(bare, self._use(obj, value), value)
+
+    def _asked(self, obj: Any, code: types.CodeType) -> dict[str, Any]:
+        """The variables as the frame tells them; no copy of them is left in it."""
+        frame = obj if type(obj) is types.FrameType else getattr(obj, _RUNNING[id(type(obj))][0])
+        if frame is None:
+            return {}
+        kept = [one for one in referents(obj) if type(one) is dict and one]  # a debugger's copy stays
+        self.n_asked += type(obj) is not types.FrameType
+        found = frame.f_locals
+        known = dict(found)
+        is_copy = sys.version_info < (3, 13) and code.co_flags & _OPTIMIZED
+        if is_copy and not any(found is one for one in kept):
+            found.clear()  # it would keep every value as long as the frame lives
+        return known
+
+    def _use(self, obj: Any, value: Any) -> str:
+        waits_for = _RUNNING[id(type(obj))][1]
+        return f".{waits_for}" if waits_for and getattr(obj, waits_for) is value else "in use"
+
+
+_OPTIMIZED: Final = 1
+"""CO_OPTIMIZED: local variables stand in the frame, and not in a dictionary."""
+
+_HAS_ARGUMENTS: Final = 4
+_HAS_KEYWORDS: Final = 8
+_DELETE_FAST: Final = dis.opmap["DELETE_FAST"]
+_EMPTY: Final = object()
+
+
+def _values_of(obj: Any) -> tuple[types.CodeType | None, list[Any]]:
+    """The code of a frame or generator, and the values in it: variables first."""
+    held = referents(obj)
+    last = max((number for number, one in enumerate(held) if type(one) is types.CodeType), default=-1)
+    if last < 0:
+        return None, []
+    return held[last], held[last + 1 :]
+
+
+def _are_all_bound(code: types.CodeType) -> bool:
+    """Whether no variable of `code` can be without a value: there are arguments only, and cells."""
+    n_arguments = code.co_argcount + code.co_kwonlyargcount
+    n_arguments += bool(code.co_flags & _HAS_ARGUMENTS) + bool(code.co_flags & _HAS_KEYWORDS)
+    return len(code.co_varnames) == n_arguments and _DELETE_FAST not in code.co_code[::2]
+
+
+def _unpacked(value: Any) -> Any:
+    if type(value) is not types.CellType:
+        return value
+    return next(iter(referents(value)), _EMPTY)
+
+
+class _Unnamed:
+    """What the collector sees an object refer to, how often, and what of it has a name by now."""
+
+    def __init__(self, obj: Any) -> None:
+        self._held = referents(obj)
+        self._counts: dict[int, int] = {}
+        for target in self._held:
+            self._counts[id(target)] = self._counts.get(id(target), 0) + 1
+        self._n_left = len(self._held)
+
+    def __bool__(self) -> bool:
+        return self._n_left > 0
+
+    def take(self, target: Any) -> bool:
+        """Count one reference to `target` as named; False if all of them are, or there is none."""
+        count = self._counts.get(id(target), 0)
+        if not count:
+            return False
+        self._counts[id(target)] = count - 1
+        self._n_left -= 1
+        return True
+
+    def take_keys(self, obj: Any, kind: type) -> None:
+        """The keys of a dictionary: plain ones are told in the labels of their values."""
+        if issubclass(kind, dict):
+            for key in dict.keys(obj):
+                self.take(key)
+
+    def left(self) -> Iterator[tuple[int, Any]]:
+        """What has no name, each with its place."""
+        counts = dict(self._counts)
+        for number, target in enumerate(self._held):
+            if counts[id(target)]:
+                counts[id(target)] -= 1
+                yield number, target
 
 
 def names_in_code(code: types.CodeType) -> Iterator[str]:
@@ -126,64 +290,6 @@ def names_in_code(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if type(constant) is types.CodeType:
             yield from names_in_code(constant)
-
-
-def has_dict(kind: type) -> bool:
-    """Whether instances of `kind` may have a ``__dict__``."""
-    return bool(type.__dict__["__dictoffset__"].__get__(kind))
-
-
-def is_own_dict(obj: Any, value: Any) -> bool:
-    """Whether `value` is the dictionary in which `obj` keeps its attributes, as far as one can tell.
-
-    Nothing is built to find out: every entry must be an attribute of `obj`. An
-    empty dictionary could be either, and counts as no.
-    """
-    if type(value) is not dict or not value or not has_dict(type(obj)):
-        return False
-    kind = type(obj)
-    if issubclass(kind, type):
-        return any(value is held for held in referents(type.__dict__["__dict__"].__get__(obj)))
-    if issubclass(kind, types.ModuleType):
-        return value is module_dict(obj)
-    try:
-        return all(_is_attribute(obj, kind, name, held) for name, held in dict.items(value))
-    except RuntimeError:  # another thread changes it
-        return False
-
-
-def _is_attribute(obj: Any, kind: type, name: Any, value: Any) -> bool:
-    if type(name) is not str:
-        return False
-    if not _is_plain(kind, name):
-        return True  # a cached property, say: not to be asked, and no evidence against
-    try:
-        return object.__getattribute__(obj, name) is value
-    except AttributeError:
-        return False
-
-
-def own_dict_of(obj: Any) -> dict[str, Any]:
-    """The ``__dict__`` of `obj`, built if need be, past any property of that name."""
-    for namespace in mro_dicts(type(obj)):
-        descriptor = namespace.get("__dict__")
-        if type(descriptor) is types.GetSetDescriptorType:
-            found = descriptor.__get__(obj)
-            return found if issubclass(type(found), dict) else {}
-    return {}
-
-
-def _is_plain(kind: type, name: str) -> bool:
-    """Whether getting `name` from an instance of `kind` runs no descriptor."""
-    for namespace in mro_dicts(kind):
-        if name in namespace:
-            return not any("__get__" in mine for mine in mro_dicts(type(namespace[name])))
-    return True
-
-
-def _class_value(kind: type, name: str) -> object:
-    """What the class has under `name`; its instances then need not have it themselves."""
-    return next((namespace[name] for namespace in mro_dicts(kind) if name in namespace), _ABSENT)
 
 
 def _names_in_class(kind: type) -> Iterator[str]:
@@ -208,239 +314,3 @@ def _codes(value: Any) -> Iterator[types.CodeType]:
         yield from _codes(value.__func__)
     elif kind is property:
         yield from itertools.chain(_codes(value.fget), _codes(value.fset))
-
-
-def _members(obj: Any, kind: type) -> Iterator[tuple[str, Any]]:
-    """The slots of `obj`, those of built-in types included."""
-    for namespace in mro_dicts(kind):
-        for name, descriptor in list(namespace.items()):
-            if type(descriptor) is types.MemberDescriptorType:
-                try:
-                    yield name, descriptor.__get__(obj)
-                except AttributeError:
-                    continue
-
-
-def _referents(obj: Any) -> dict[int, Any]:
-    """What the collector sees `obj` refer to, by id, its class left out."""
-    kind = type(obj)
-    return {id(target): target for target in referents(obj) if target is not kind}
-
-
-# Labels
-
-
-def _bare(key: str) -> str:
-    return key
-
-
-def _attribute(name: object) -> str:
-    return f".{exact_name(name)}"
-
-
-def _index(number: int) -> str:
-    return f"[{number}]"
-
-
-def _item(key: object) -> str:
-    return f"[{describe(key) or type_name(type(key))}]"
-
-
-def _closure(name: str) -> str:
-    return f"closure {name}"
-
-
-def _local(name: str) -> str:
-    return f"local {name}"
-
-
-def _default(name: str) -> str:
-    return f"default {name}"
-
-
-# Readers: what the instances of one type hold
-
-
-_ATOMS: Final = frozenset(map(id, (str, int, float, complex, bool, bytes, type(None))))
-
-
-def _of_dict(obj: dict[Any, Any], write: Callable[[Any], str] = _item) -> Iterator[Reference]:
-    for key, value in dict.items(obj):
-        yield Reference(write, key, value)
-        if id(type(key)) not in _ATOMS:
-            yield Reference(_bare, "key", key)
-
-
-def _of_list(obj: list[Any]) -> Iterator[Reference]:
-    return (Reference(_index, number, value) for number, value in enumerate(list.__iter__(obj)))
-
-
-def _of_tuple(obj: tuple[Any, ...]) -> Iterator[Reference]:
-    return (Reference(_index, number, value) for number, value in enumerate(tuple.__iter__(obj)))
-
-
-def _of_deque(obj: collections.deque[Any]) -> Iterator[Reference]:
-    return (Reference(_index, number, value) for number, value in enumerate(collections.deque.__iter__(obj)))
-
-
-def _of_set(obj: set[Any]) -> Iterator[Reference]:
-    return (Reference(_bare, "", value) for value in set.__iter__(obj))
-
-
-def _of_frozenset(obj: frozenset[Any]) -> Iterator[Reference]:
-    return (Reference(_bare, "", value) for value in frozenset.__iter__(obj))
-
-
-def _of_function(obj: types.FunctionType) -> Iterator[Reference]:
-    for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=False):
-        yield from (Reference(_closure, name, value) for value in referents(cell))
-    defaults = obj.__defaults__ or ()
-    positional = obj.__code__.co_varnames[: obj.__code__.co_argcount]
-    for name, value in zip(positional[len(positional) - len(defaults) :], defaults, strict=False):
-        yield Reference(_default, name, value)
-    for name, value in (obj.__kwdefaults__ or {}).items():
-        yield Reference(_default, name, value)
-    for value in referents(obj):
-        if value is not obj.__globals__ and is_own_dict(obj, value):
-            yield from _of_dict(value, _attribute)
-
-
-def _of_method(obj: types.MethodType) -> Iterator[Reference]:
-    yield Reference(_attribute, "__self__", obj.__self__)
-    yield Reference(_attribute, "__func__", obj.__func__)
-
-
-def _of_builtin(obj: types.BuiltinFunctionType) -> Iterator[Reference]:
-    if obj.__self__ is not None and type(obj.__self__) is not types.ModuleType:
-        yield Reference(_attribute, "__self__", obj.__self__)
-
-
-def _of_partial(obj: functools.partial[Any]) -> Iterator[Reference]:
-    yield Reference(_attribute, "func", obj.func)
-    for number, value in enumerate(obj.args):
-        yield Reference(_attribute, f"args[{number}]", value)
-    yield from _of_dict(obj.keywords, lambda key: f".keywords{_item(key)}")
-
-
-def _of_cell(obj: types.CellType) -> Iterator[Reference]:
-    return (Reference(_bare, "", value) for value in referents(obj))
-
-
-_CODE_KINDS = (types.CodeType, types.FunctionType)
-
-
-def _of_running(obj: Any) -> Iterator[Reference]:
-    """The locals of a frame, generator or coroutine.
-
-    ``f_locals`` would make a copy that lives as long as the frame (until 3.13).
-    The collector tells the values in the order of the code's variables; when some
-    are unbound it cannot be told which, and all go without a name.
-    """
-    code = next((held for held in referents(obj) if type(held) is types.CodeType), None)
-    held = referents(obj)
-    last_code = max((n for n, value in enumerate(held) if value is code), default=-1)
-    values = held[last_code + 1 :]
-    names = _variables(code) if code is not None else ()
-    known = names if len(names) == len(values) else ("",) * len(values)
-    for name, value in zip(known, values, strict=True):
-        unpacked = referents(value) if type(value) is types.CellType else [value]
-        yield from (Reference(_local if name else _bare, name or "local", target) for target in unpacked)
-
-
-def _variables(code: types.CodeType) -> tuple[str, ...]:
-    cells = tuple(name for name in code.co_cellvars if name not in code.co_varnames)
-    return (*code.co_varnames, *cells, *code.co_freevars)
-
-
-def _of_traceback(obj: types.TracebackType) -> Iterator[Reference]:
-    yield Reference(_attribute, "tb_frame", obj.tb_frame)
-    if obj.tb_next is not None:
-        yield Reference(_attribute, "tb_next", obj.tb_next)
-
-
-_NOTHING_OWN: Final = frozenset(
-    {"__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "__firstlineno__"}
-    | {"__static_attributes__", "__annotations__", "__builtins__", "__loader__", "__spec__", "__cached__"}
-    | {"__name__", "__file__", "__package__", "__path__"}
-)
-
-
-def _of_namespace(namespace: Any) -> Iterator[Reference]:
-    """The names of a class or module, without those that Python put there."""
-    for name, value in list(namespace.items()):
-        if exact_name(name) not in _NOTHING_OWN:
-            yield Reference(_attribute, name, value)
-
-
-def _of_module(obj: types.ModuleType) -> Iterator[Reference]:
-    return _of_namespace(module_dict(obj))
-
-
-def _of_class(obj: type) -> Iterator[Reference]:
-    yield from _of_namespace(type.__dict__["__dict__"].__get__(obj))
-    for base in type.__dict__["__bases__"].__get__(obj):
-        if base is not object:
-            yield Reference(_bare, "base", base)
-
-
-def _of_exception(obj: BaseException) -> Iterator[Reference]:
-    for name in ("args", "__traceback__", "__cause__", "__context__"):
-        value = BaseException.__dict__[name].__get__(obj)
-        if value is not None:
-            yield Reference(_attribute, name, value)
-
-
-def _of_array(obj: Any) -> Iterator[Reference]:
-    """What NumPy keeps from the collector: the array that a view looks into, and objects in an array."""
-    if obj.base is not None:
-        yield Reference(_attribute, "base", obj.base)
-    if obj.dtype.kind == "O":
-        yield from (Reference(_index, number, value) for number, value in enumerate(obj.flat))
-
-
-def _of_nothing(_: object) -> Iterator[Reference]:
-    return iter(())
-
-
-_READERS: Final[dict[int, Callable[[Any], Iterator[Reference]]]] = {
-    id(cls): read
-    for cls, read in (
-        (dict, _of_dict),
-        (list, _of_list),
-        (tuple, _of_tuple),
-        (collections.deque, _of_deque),
-        (set, _of_set),
-        (frozenset, _of_frozenset),
-        (types.FunctionType, _of_function),
-        (types.MethodType, _of_method),
-        (types.BuiltinFunctionType, _of_builtin),
-        (functools.partial, _of_partial),
-        (types.CellType, _of_cell),
-        (types.GeneratorType, _of_running),
-        (types.CoroutineType, _of_running),
-        (types.AsyncGeneratorType, _of_running),
-        (types.FrameType, _of_running),
-        (types.TracebackType, _of_traceback),
-        (types.CodeType, _of_nothing),
-    )
-}
-
-_CONTENTS: Final[tuple[tuple[type, Callable[[Any], Iterator[Reference]]], ...]] = (
-    (dict, _of_dict),
-    (list, _of_list),
-    (tuple, _of_tuple),
-    (collections.deque, _of_deque),
-    (set, _of_set),
-    (frozenset, _of_frozenset),
-    (type, _of_class),
-    (types.ModuleType, _of_module),
-    (BaseException, _of_exception),
-)
-
-
-def _content(obj: Any, kind: type) -> Iterator[Reference]:
-    """What `obj` holds as the container that its class is derived from."""
-    for base, read in _CONTENTS:
-        if issubclass(kind, base):
-            return read(obj)
-    return _of_array(obj) if is_array(kind) else iter(())

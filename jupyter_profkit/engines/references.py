@@ -73,6 +73,8 @@ class Walk:
     notes: tuple[str, ...]
     n_references: int
     """References that were looked at."""
+    n_hidden: int = 0
+    """References to classes, and to the globals and code of functions, which are not drawn."""
 
 
 def walk_references(
@@ -97,7 +99,7 @@ def walk_references(
     try:
         walker.run(names)
         notes = tuple(walker.notes())
-        return Walk(walker.draft.nodes(), walker.draft.edges(), notes, walker.n_references)
+        return Walk(walker.draft.nodes(), walker.draft.edges(), notes, walker.n_references, walker.n_hidden)
     finally:
         walker.release()
 
@@ -126,6 +128,10 @@ class _Walker:
             call_repr=options.call_repr,
         )
 
+    @property
+    def n_hidden(self) -> int:
+        return 0 if self._options.back else self._namer.n_hidden
+
     def run(self, names: Sequence[str]) -> None:
         level = self._add_starts(names)
         for depth in range(1, self._options.max_depth + 1):
@@ -151,11 +157,7 @@ class _Walker:
         if self.draft.is_full:
             yield f"A graph shows at most {MAX_NODES} objects; the others are counted. --filter or -n draws fewer."
         yield from self._predicates.notes()
-        if self._namer.n_touched:
-            yield (
-                f"To name all attributes, the __dict__ of {self._namer.n_touched} objects was read, "
-                "which Python then keeps with them."
-            )
+        yield from self._namer.notes()
 
     def _add_starts(self, names: Sequence[str]) -> list[int]:
         for number, start in enumerate(self._starts):

@@ -14,8 +14,8 @@ from tests.kernels import ROOT
 
 PACKAGE = ROOT / "jupyter_profkit"
 UPWARD = {
-    "model": ("views", "layout", "render", "export", "results", "cells", "magics", "cli", "api", "engines"),
-    "views": ("layout", "render", "export", "results", "cells", "magics", "cli", "api"),
+    "model": ("views", "layout", "render", "export", "results", "widgets", "cells", "magics", "cli", "api", "engines"),
+    "views": ("layout", "render", "export", "results", "widgets", "cells", "magics", "cli", "api"),
 }
 """For each room, those above it; its results' conveniences may import them when they are called."""
 
@@ -29,8 +29,12 @@ HEAVY = {
     "memray",
     "memory_profiler",
     "ipywidgets",
+    "anywidget",
     "cattrs",
 }
+
+WIDGETS = {path for path in (PACKAGE / "widgets").glob("*.py") if path.stem != "__init__"}
+"""Subclasses of what ipywidgets and anywidget have: these modules import them, and are themselves heavy."""
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -72,8 +76,19 @@ def test_heavy_packages_are_imported_inside_functions() -> None:
         f"{path.relative_to(ROOT)}:{lineno} {name}"
         for path in modules(PACKAGE)
         for lineno, name in imports(path)
-        if name.partition(".")[0] in HEAVY
+        if name.partition(".")[0] in HEAVY and path not in WIDGETS
     ]
+    assert found == []
+
+
+def test_widgets_are_imported_inside_functions_as_the_packages_that_they_are_made_of() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{lineno} {name}"
+        for path in modules(PACKAGE)
+        for lineno, name in imports(path)
+        if name.startswith("jupyter_profkit.widgets.") and path not in WIDGETS
+    ]
+    assert WIDGETS
     assert found == []
 
 

@@ -15,6 +15,7 @@ HEAVY = {
     "pandas",
     "psutil",
     "ipywidgets",
+    "anywidget",
     "memray",
     "objgraph",
     "graphviz",

@@ -116,6 +116,11 @@ class _Execution:
     info: Any = None
     measurements: list[OpenMeasurement] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell began in it, and nothing is measured."""
+        return self.info is None and not self.measurements
+
     def is_of(self, result: Any) -> bool:
         """Whether `result` is of this execution.
 
@@ -227,6 +232,11 @@ class CellSessions:
     def _on_post_execute(self) -> None:
         """Stop, before plots are flushed; a silent execution has no later event, so it ends here."""
         stack, done = self._stack(), self._shell.last_execution_result
+        if stack and stack[-1].is_empty:  # a message to a widget, for which these events come too
+            stack.pop()
+            if not stack:
+                del self._stacks[threading.get_ident()]
+            return
         if not stack or done is None or not stack[-1].is_of(done):
             return
         stack[-1].stop()

@@ -168,6 +168,14 @@ class ProfkitMagics(Magics):
             from IPython.display import display as show
 
             show(report)
+            if values.get("explore"):
+                self.show_controls(result, values, before)
+
+    def show_controls(self, result: Result, values: Values, before: Result | None) -> None:
+        """Controls under the report; without them it is still whole."""
+        from jupyter_profkit.widgets import show_controls
+
+        show_controls(result, before, **values.only(self.display_options))
 
     def save(self, result: Result, path: Path, values: Values) -> Path:
         """Write `result` to a file; a family may heed its display options there."""

@@ -1,6 +1,7 @@
 """What every result can do, in one place; each deed is done by the layer it belongs to.
 
     profile.report(sort="peak")     a Report to display, without running again
+    profile.explore()               the report, and controls on it
     profile.to_dataframe()          pandas
     profile.to_json()               text; Result.from_json(text) == profile
     profile.save("run.json")        the format follows the suffix
@@ -64,6 +65,17 @@ class Result:
         from jupyter_profkit.views import report_of
 
         return report_of(self, **display)
+
+    def explore(self, **display: Any) -> None:
+        """Show this result, and under it controls to sort, filter, zoom and compare it; nothing runs again.
+
+        Parameters
+        ----------
+        **display : options of the result's magic that change what is shown, as they are at first.
+        """
+        from jupyter_profkit.widgets import explore
+
+        explore(self, **display)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         from jupyter_profkit.render.mimebundle import mimebundle

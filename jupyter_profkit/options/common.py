@@ -12,6 +12,7 @@ OUTPUT = (
     Option("dump", ("-D", "--dump"), Kind.TEXT, (), "write the result; the suffix is the format", "FILE", repeat=True),
     Option("text_file", ("-T", "--text"), Kind.TEXT, None, "write the report as text", "FILE"),
     Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "show no report"),
+    Option("explore", ("--explore",), Kind.FLAG, False, "show controls under the report: sort, filter, zoom, compare"),
 )
 
 LIMIT = Option(

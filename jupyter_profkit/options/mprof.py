@@ -29,7 +29,7 @@ _OUTPUT = (
         "dump", ("-o", "--output", "-D", "--dump"), Kind.TEXT, (), "write to .dat, .png, .svg, .json, .csv, …", "FILE",
         repeat=True,
     ),
-    *(option for option in OUTPUT if option.name in {"variable", "return_result", "quiet"}),
+    *(option for option in OUTPUT if option.name in {"variable", "return_result", "quiet", "explore"}),
 )  # fmt: skip
 
 MPROF_PLOT = OptionSet(

@@ -103,7 +103,7 @@ def _node(placed: PlacedNode) -> str:
     node, role = placed.node, placed.node.role if placed.node.role in STYLES else "object"
     tip = " ".join(filter(None, (node.title, node.text)))
     parts = [f"<title>{_escaped(tip[:_LONGEST_TIP])}</title>", *_boxes(placed), *_lines(placed)]
-    return f'<g class="{role}">{"".join(parts)}</g>'
+    return f'<g class="{role}" data-node="{node.id}">{"".join(parts)}</g>'  # js/graph.js asks for it
 
 
 def _boxes(placed: PlacedNode) -> Iterator[str]:

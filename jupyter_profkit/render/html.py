@@ -18,6 +18,7 @@ from collections.abc import Iterable
 
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.render import graph, timeline, tree
+from jupyter_profkit.render.scripts import page_script
 from jupyter_profkit.render.text import safe
 from jupyter_profkit.views.report import (
     Cell,
@@ -33,7 +34,7 @@ from jupyter_profkit.views.report import (
     View,
 )
 
-__all__ = ["escape", "render_report"]
+__all__ = ["escape", "render_parts", "render_report"]
 
 _BAR = "rgba(229,115,60,.38)"
 _LINE = "rgba(127,127,127,.35)"
@@ -85,10 +86,18 @@ def render_report(report: Report) -> str:
             '<details style="margin:4px 0 0 0"><summary>How it was measured</summary>'
             f'<div style="padding:2px 0 2px 16px;opacity:.85">{lines}</div></details>'
         )
-    return (
-        f'<div class="jpk mathjax_ignore tex2jax_ignore" style="max-width:100%"><style>{_STYLE}</style>'
-        f"{''.join(body)}</div>"
-    )
+    if any(isinstance(part, TreeView) for part in report.parts):
+        body.append(f"<script>{page_script('flame')}</script>")
+    return _root("".join(body))
+
+
+def render_parts(parts: Iterable[View]) -> str:
+    """Some parts of a report, without its heading, as one ``<div>``."""
+    return _root("".join(map(_part, parts)))
+
+
+def _root(body: str) -> str:
+    return f'<div class="jpk mathjax_ignore tex2jax_ignore" style="max-width:100%"><style>{_STYLE}</style>{body}</div>'
 
 
 def _part(part: View) -> str:
@@ -120,9 +129,10 @@ def _words(lines: Iterable[str]) -> str:
     )
 
 
-def _image(source: str, alt: str, *, boxed: bool = False, width: str = "auto") -> str:
+def _image(source: str, alt: str, *, boxed: bool = False, width: str = "auto", css: str = "") -> str:
     style = f"width:{width};max-width:100%;height:auto"
-    img = f'<img alt="{escape_attribute(alt)}" style="{style}" src="{source}">'
+    named = f' class="{css}"' if css else ""
+    img = f'<img{named} alt="{escape_attribute(alt)}" style="{style}" src="{source}">'
     if boxed:
         return f'<div class="jpk-box" style="overflow:auto;max-height:640px;margin:4px 0">{img}</div>'
     return f'<div style="margin:4px 0">{img}</div>'
@@ -154,7 +164,8 @@ def _graph(view: GraphView) -> str:
 
 
 def _tree(view: TreeView) -> str:
-    picture = _image(_data("image/svg+xml", tree.render_svg(view).encode()), view.alt, boxed=True, width=tree.WIDTH)
+    source = _data("image/svg+xml", tree.render_svg(view).encode())
+    picture = _image(source, view.alt, boxed=True, width=tree.WIDTH, css="jpk-flame")
     words = f"<details><summary>The same in words</summary>{_words(view.words)}</details>" if view.words else ""
     footer = f'<div style="padding:2px 8px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
     return f'<div style="margin:8px 0 2px 0">{escape(view.caption)}</div>{picture}{footer}{words}'

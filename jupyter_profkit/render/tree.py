@@ -64,7 +64,8 @@ def _box(box: TreeBox) -> str:
     rect = f'<rect x="{x:.1f}" y="{y:.0f}" width="{width:.1f}" height="{_ROW - 2:.0f}" rx="2"/>'
     label = _fitted(box, width - 2 * _PADDING)
     text = f'<text x="{x + _PADDING:.1f}" y="{y + 13:.0f}">{_xml(label)}</text>' if label else ""
-    return f'<g class="{_CLASSES.get(box.kind, "l")}">{rect}{text}</g>'
+    tip = "\n".join(map(_xml, (box.label, box.place, box.figure)))  # js/flame.js reads it, too
+    return f'<g class="{_CLASSES.get(box.kind, "l")}"><title>{tip}</title>{rect}{text}</g>'
 
 
 def _legend(y: float) -> str:

@@ -1,0 +1,234 @@
+"""A result with its controls, and the view that follows them.
+
+    explorer = Explorer(profile)
+    explorer.widget                     what is displayed
+    explorer.text.value = "clean"       what a reader types; the view is drawn again
+
+The view is the parts of the ordinary report: tables and plots as HTML, flame graphs
+and graphs as widgets of their own. Where only a figure changes, no widget is made
+anew, so that nothing jumps.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any, Final
+
+import ipywidgets
+
+from jupyter_profkit.errors import ProfkitError
+from jupyter_profkit.model.result import Result
+from jupyter_profkit.options.display import display_options
+from jupyter_profkit.render import graph, html, tree
+from jupyter_profkit.results import last
+from jupyter_profkit.source import running_shell
+from jupyter_profkit.views.beside import report_beside
+from jupyter_profkit.views.narrow import Narrowed, Narrowing, hides_library, narrowed
+from jupyter_profkit.views.report import GraphView, Report, TableView, TimelineView, TreeView, View
+from jupyter_profkit.widgets.controls import ALL, labelled, option_controls, values_of
+from jupyter_profkit.widgets.pictures import FlameWidget, GraphWidget
+
+__all__ = ["Explorer"]
+
+_NOTHING: Final = ""
+_open: weakref.WeakSet[Explorer] = weakref.WeakSet()
+"""Those that are on a page: their results can be compared with others."""
+
+
+class Explorer:
+    """Controls on a result.
+
+    Parameters
+    ----------
+    result : what is looked at.
+    before : an earlier run to compare it with, at first.
+    display : options of its magic as they are at first.
+    """
+
+    def __init__(self, result: Result, before: Result | None = None, display: Mapping[str, Any] | None = None) -> None:
+        self.result = result
+        self._lock = threading.RLock()
+        self._drawing = False
+        self._others: dict[str, Result] = {}
+        self.options = option_controls(display_options(result.kind), display or {})
+        self.text = labelled(ipywidgets.Text, "Filter", "220px", placeholder="text in a row", continuous_update=True)
+        self.own_code = ipywidgets.Checkbox(
+            description="hide library code", indent=False, layout=ipywidgets.Layout(width="auto", margin="0")
+        )
+        self.compare = labelled(ipywidgets.Dropdown, "Compare with", "280px", options=[("nothing", _NOTHING)])
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0"))
+        self.view = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%", overflow="hidden"))
+        self._bar = ipywidgets.Box(layout=_BAR)
+        self.widget = ipywidgets.VBox([self._bar, self.view], layout=ipywidgets.Layout(width="100%"))
+        self._kinds: list[str] = []
+        self._offer_others(before)
+        self._build_bar()
+        _open.add(self)
+        self.widget.explorer = self  # lives as long as its widget
+        self.refresh()
+
+    # controls
+
+    def _build_bar(self) -> None:
+        whole = self._report(all_rows=True)
+        controls = [*self._own_controls()]
+        if any(isinstance(part, TableView) for part in whole.parts):
+            controls.insert(0, self.text)
+        if hides_library(whole):
+            controls.append(self.own_code)
+        if hasattr(type(self.result), "diff"):
+            controls.append(self.compare)
+        for control in controls:
+            control.observe(self.refresh, "value")
+        self._bar.children = [*controls, self.status]
+
+    def _own_controls(self) -> Iterator[Any]:
+        """Those of the result's own options."""
+        for control in self.options:
+            yield control.widget
+
+    def _display(self, *, all_rows: bool = False) -> dict[str, Any]:
+        return dict(values_of(self.options, all_rows=all_rows))
+
+    def _narrowing(self) -> Narrowing:
+        rows = next((control.widget.value for control in self.options if control.is_limit), ALL)
+        return Narrowing(self.text.value, self.own_code.value, rows if isinstance(rows, int) else None)
+
+    # other runs
+
+    def _offer_others(self, before: Result | None = None) -> None:
+        """Put the runs that this one can be compared with into the list; they are looked up by name."""
+        before = before or self._others.get(self.compare.value)
+        others: dict[str, Result] = {}
+        for name, other in self._found(before):
+            is_new = other is not self.result and all(known is not other for known in others.values())
+            if is_new and other.kind == self.result.kind:
+                others[name] = other
+        self._others = others
+        choices = [("nothing", _NOTHING), *((name, name) for name in others)]
+        if list(self.compare.options) != choices:
+            self.compare.options = choices  # chooses the first one
+        self.compare.value = next((name for name, other in others.items() if other is before), _NOTHING)
+
+    def _found(self, before: Result | None) -> Iterator[tuple[str, Result]]:
+        """Results under the names by which a reader knows them."""
+        namespace = getattr(running_shell(), "user_ns", {})
+        for name, value in list(namespace.items()):
+            if isinstance(value, Result) and not name.startswith("_"):
+                yield f"{name}{_of(value)}", value
+        for explorer in list(_open):
+            yield f"the run of{_of(explorer.result) or ' another cell'}", explorer.result
+        if before is not None:
+            yield f"the earlier run{_of(before)}", before
+        try:
+            yield f"the latest run{_of(last(self.result.kind))}", last(self.result.kind)
+        except ProfkitError:
+            return
+
+    # the view
+
+    def refresh(self, _change: object = None) -> None:
+        """Draw the view as the controls say; a fault is said beside them, and the view stays as it is."""
+        with self._lock:
+            if self._drawing:  # a control that was set by this very method
+                return
+            self._drawing = True
+            try:
+                self._offer_others()
+                self._draw()
+            except ProfkitError as error:
+                self.say(str(error))
+            except Exception as error:  # nobody sees what an observer raises
+                if os.environ.get("PROFKIT_DEBUG"):
+                    raise
+                self.say(f"this view cannot be drawn: {type(error).__name__}: {error}")
+            finally:
+                self._drawing = False
+
+    def _report(self, *, all_rows: bool = False) -> Report:
+        before = self._others.get(self.compare.value)
+        return report_beside(self.result, before, **self._display(all_rows=all_rows))
+
+    def _draw(self) -> None:
+        narrowing = self._narrowing()
+        if narrowing.selects:
+            found = narrowed(self._report(all_rows=True), narrowing)
+        else:
+            found = narrowed(self._report(), Narrowing())
+        self._show(self._parts(found.report))
+        self.say(_count(found) if narrowing.selects else "")
+
+    def _parts(self, report: Report) -> list[View]:
+        """What of a report follows the controls."""
+        return [part for part in report.parts if not (isinstance(part, TimelineView) and part.small)]
+
+    def _show(self, parts: list[View]) -> None:
+        groups = list(_groups(parts))
+        kinds = [_kind(group[0]) for group in groups]
+        if kinds != self._kinds:
+            self.view.children = [_WIDGETS[kind]() for kind in kinds]
+            self._kinds = kinds
+            for widget in self.view.children:
+                self._listen(widget)
+        for widget, group in zip(self.view.children, groups, strict=True):
+            self._fill(widget, group)
+
+    def _listen(self, widget: Any) -> None:
+        """Called for each new widget of the view."""
+
+    def _fill(self, widget: Any, parts: list[View]) -> None:
+        match parts[0]:
+            case TreeView() as view:
+                widget.set_trait("label", view.alt)
+                widget.set_trait("svg", tree.render_svg(view))
+            case GraphView() as view:
+                widget.set_trait("label", view.alt)
+                widget.set_trait("svg", graph.render_svg(view))
+            case _:
+                widget.value = html.render_parts(parts)
+
+    def say(self, text: str) -> None:
+        """Put a line beside the controls."""
+        self.status.value = f'<span role="status" style="opacity:.85">{html.escape(text)}</span>'
+
+
+_BAR: Final = ipywidgets.Layout(
+    flex_flow="row wrap", align_items="center", grid_gap="4px 16px", margin="4px 0", width="100%"
+)
+_WIDGETS: Final = {
+    "html": lambda: ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0")),
+    "tree": FlameWidget,
+    "graph": GraphWidget,
+}
+
+
+def _groups(parts: list[View]) -> Iterator[list[View]]:
+    """Neighbours that are HTML together, the others one by one."""
+    for kind, group in groupby(parts, _kind):
+        if kind == "html":
+            yield list(group)
+        else:
+            yield from ([part] for part in group)
+
+
+def _kind(part: View) -> str:
+    match part:
+        case TreeView():
+            return "tree"
+        case GraphView():
+            return "graph"
+        case _:
+            return "html"
+
+
+def _of(result: Result) -> str:
+    session = getattr(result, "session", None)
+    return f" ({session.title})" if session is not None else ""
+
+
+def _count(found: Narrowed) -> str:
+    return f"{found.n_rows:,} of {found.n_all:,} rows"

@@ -12,6 +12,7 @@ If this process dies, it keeps the recording, as `kept` says.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ class Helper:
     pid : the process to watch.
     interval : seconds between samples.
     children : whether to watch its children too.
+    proportional : whether pages that they share are to count once, where the system tells.
     high_water : whether to look at the operating system's high-water mark.
     seconds : end after so long; None for no end.
     limit : bytes and a signal's number: record nothing, and send that signal while more than that is resident.
@@ -64,12 +66,14 @@ class Helper:
         interval: float,
         *,
         children: bool = False,
+        proportional: bool = False,
         high_water: bool = False,
         seconds: float | None = None,
         limit: tuple[int, int] | None = None,
         title: str = "",
     ) -> None:
-        options = [*(["--children"] if children else []), *(["--high-water"] if high_water else [])]
+        flags = {"--children": children, "--proportional": proportional, "--high-water": high_water}
+        options = [flag for flag, is_set in flags.items() if is_set]
         options += ["--for", str(seconds)] if seconds is not None else []
         if limit is not None:
             options += ["--limit", *map(str, limit)]
@@ -106,6 +110,12 @@ class Helper:
         if line != b"ready\n":
             self.stop()
             raise OSError(line.decode(errors="replace").strip() or "the helper process ended at once")
+
+    def read(self, offset: int) -> bytes:
+        """What it has written from `offset` on; nothing where the system cannot read without moving its place."""
+        if not hasattr(os, "pread"):
+            return b""
+        return os.pread(self._file.fileno(), os.fstat(self._file.fileno()).st_size - offset, offset)
 
     def stop(self) -> HelperOutput:
         """End it, within a second whatever happens, and return what it recorded."""

@@ -1,7 +1,7 @@
 """The helper process: it samples the memory of another process until it is told to stop.
 
-    python -I -S sampler.py PID INTERVAL [--children] [--high-water] [--for SECONDS] [--keep FOLDER TITLE]
-                                         [--path FOLDER]
+    python -I -S sampler.py PID INTERVAL [--children [--proportional]] [--high-water] [--for SECONDS]
+                                         [--keep FOLDER TITLE] [--path FOLDER]
     python -I -S sampler.py PID INTERVAL --limit BYTES SIGNAL [--path FOLDER]     a watcher, which records nothing
 
 * It runs by itself, on the standard library alone (psutil where there is no /proc,
@@ -43,11 +43,15 @@ MAIN = 0
 """Bytes resident in the process itself."""
 HIGH_WATER = -1
 """The operating system's own high-water mark of it, each time it has changed."""
+PROPORTION = -(2**62)
+"""What is to be added to its resident memory so that pages shared with children count once."""
 
 _FLUSH_EVERY = 0.05
 _HIGH_WATER_EVERY = 0.01
 _CHILDREN_EVERY = 0.01
 _SEARCH_EVERY = 0.05
+_SHARE = 0.03
+"""Of its time the helper may spend on each of these two."""
 _PATIENCE = 0.5
 
 
@@ -58,7 +62,7 @@ class ProcProcess:
         self.pid = pid
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
-        self._status = -1
+        self._status = self._rollup = -1
 
     def rss(self) -> int:
         """Bytes resident; ProcessLookupError when it is gone, even if nobody has reaped it."""
@@ -73,6 +77,14 @@ class ProcProcess:
         status = os.pread(self._status, 4096, 0)
         start = status.index(b"VmHWM:") + 6
         return int(status[start : status.index(b"kB", start)]) * 1024
+
+    def pss(self) -> int:
+        """Bytes resident, of shared pages its share; Linux 4.14."""
+        if self._rollup < 0:
+            self._rollup = os.open(f"/proc/{self.pid}/smaps_rollup", os.O_RDONLY)
+        text = os.pread(self._rollup, 4096, 0)
+        start = text.index(b"\nPss:") + 5
+        return int(text[start : text.index(b"kB", start)]) * 1024
 
     def name(self) -> bytes:
         with open(f"/proc/{self.pid}/comm", "rb") as file:
@@ -90,9 +102,9 @@ class ProcProcess:
         return found[1:]
 
     def close(self) -> None:
-        os.close(self._statm)
-        if self._status >= 0:
-            os.close(self._status)
+        for descriptor in (self._statm, self._status, self._rollup):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 def _parent_of(pid: str) -> int:
@@ -128,6 +140,9 @@ class PsutilProcess:
     def high_water(self) -> int:
         return self.rss()  # nobody tells
 
+    def pss(self) -> int:
+        raise OSError("this system does not tell the proportional size")
+
     def name(self) -> bytes:
         try:
             return str(self._process.name()).encode()
@@ -151,7 +166,13 @@ class Recorder:
     """Writes samples in small batches, and looks now and then after what need not be seen at each."""
 
     def __init__(
-        self, process: Process, open_process: Callable[[int], Process], *, children: bool, high_water: bool
+        self,
+        process: Process,
+        open_process: Callable[[int], Process],
+        *,
+        children: bool,
+        proportional: bool,
+        high_water: bool,
     ) -> None:
         self.pending: list[bytes] = []
         self._process = process
@@ -161,6 +182,7 @@ class Recorder:
         self._high_water = 0
         self._next_high_water = 0.0 if high_water else float("inf")
         self._children: dict[int, Process] = {}
+        self._proportional = proportional
         self._next_children = self._next_search = 0.0 if children else float("inf")
 
     def look_around(self, now: float) -> float:
@@ -171,8 +193,8 @@ class Recorder:
         if now >= self._next_search:
             self._search(now)
         if now >= self._next_children:
-            self._next_children = now + _CHILDREN_EVERY
             self._sample_children(now)
+            self._next_children = now + max(_CHILDREN_EVERY, (time.monotonic() - now) / _SHARE)
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_EVERY
             self.flush()
@@ -194,8 +216,8 @@ class Recorder:
         for pid in self._process.descendants():
             if pid not in self._children and pid != os.getpid():
                 self._add_child(pid)
-        # A search reads a file for each process of the machine; it may take a twentieth of the time.
-        self._next_search = now + max(_SEARCH_EVERY, 20 * (time.monotonic() - now))
+        # A search reads a file for each process of the machine.
+        self._next_search = now + max(_SEARCH_EVERY, (time.monotonic() - now) / _SHARE)
 
     def _add_child(self, pid: int) -> None:
         try:
@@ -206,13 +228,33 @@ class Recorder:
         self._children[pid] = child
 
     def _sample_children(self, now: float) -> None:
+        if self._proportional:
+            self._sample_proportion(now)
         for pid, child in list(self._children.items()):
             try:
-                rss = child.rss()
+                size = self._size_of(child)
             except (OSError, ValueError, IndexError):  # it ended
-                rss = 0
+                size = 0
                 self._children.pop(pid).close()
-            self.pending.append(RECORD.pack(now, rss, pid))
+            self.pending.append(RECORD.pack(now, size, pid))
+
+    def _sample_proportion(self, now: float) -> None:
+        try:
+            more = self._process.pss() - self._process.rss()
+        except (OSError, ValueError, IndexError):  # the system does not tell, or not us
+            self._proportional = False
+        else:
+            self.pending.append(RECORD.pack(now, more, PROPORTION))
+
+    def _size_of(self, child: Process) -> int:
+        """Bytes; that of a child whose proportion we may not know is what is resident."""
+        rss = child.rss()
+        if not self._proportional:
+            return rss
+        try:
+            return child.pss()
+        except PermissionError:
+            return rss
 
 
 def record(process: Process, recorder: Recorder, stop: _thread.LockType, interval: float, last: float) -> None:
@@ -286,7 +328,14 @@ def main(arguments: list[str]) -> None:
     told: list[bytes] = []
     _thread.start_new_thread(wait_for_stop, (stop, told))
     process = open_process(int(pid))
-    recorder = Recorder(process, open_process, children="--children" in options, high_water="--high-water" in options)
+    recorder = Recorder(
+        process,
+        open_process,
+        children="--children" in options,
+        proportional="--proportional" in options,
+        high_water="--high-water" in options,
+    )
+    recorder.look_around(time.monotonic())
     os.write(2, b"ready\n")
     try:
         if "--limit" in options:

@@ -22,16 +22,16 @@ import os
 import sys
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from jupyter_profkit.engines import sampler
 from jupyter_profkit.engines.helper import Helper, HelperOutput
+from jupyter_profkit.engines.records import Records
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.session import Location, Method, Session
-from jupyter_profkit.model.timeline import ChildProcess, Mark, MemorySample, MemoryTimeline, thin
+from jupyter_profkit.model.timeline import ChildProcess, Mark, MemorySample, MemoryTimeline
 from jupyter_profkit.units import MIB, format_seconds
 
 __all__ = ["TimelineEngine", "check_process", "mark"]
@@ -87,6 +87,8 @@ class TimelineEngine:
         self._high_water: list[tuple[float, int]] = []
         self._noted: list[tuple[float, int]] = []
         self._marks: list[Mark] = []
+        self._live: Records | None = None
+        self._n_read = 0
         self.started = self.stopped = 0.0
 
     def start(self) -> None:
@@ -96,6 +98,7 @@ class TimelineEngine:
                 self.pid,
                 self.interval,
                 children=self._children or self._per_child,
+                proportional=self._children,
                 high_water=sys.platform == "linux",
                 seconds=self._seconds,
                 title=self._title,
@@ -124,6 +127,14 @@ class TimelineEngine:
     def is_sampling(self) -> bool:
         """Whether the helper process runs; it ends with the process that it watches."""
         return self._helper is not None and self._helper.is_alive
+
+    def new_samples(self) -> tuple[array[float], array[int]]:
+        """Times and bytes since the last call, while it records; times count from the start."""
+        if self._live is None:
+            self._live = Records(self.started, summed=self._children)
+        if self._helper is not None:
+            self._n_read += self._live.read(self._helper.read(self._n_read))
+        return self._live.take_main()
 
     def _look(self, now: float) -> None:
         """A sample of our own, at each end."""
@@ -163,19 +174,24 @@ class TimelineEngine:
         peak_at : the line that was running then.
         command : what was run, where that was a command.
         """
-        records = _Records.of(self._output.records, self.started, self.stopped, summed=self._children)
-        main = sorted([*records.main.points(), *((moment - self.started, rss) for moment, rss in self._ends)])
+        records = Records(self.started, self.stopped, self._children)
+        records.read(self._output.records)
+        main = records.main.thinned(_MAX_SAMPLES // 2)
+        if not self._children or not main:  # our own looks know nothing of children
+            main = sorted([*main, *((moment - self.started, rss) for moment, rss in self._ends)])
         samples = [MemorySample(moment, rss) for moment, rss in main]
         if self._per_child:
             samples += [
-                MemorySample(*point, pid) for pid, curve in records.children.items() for point in curve.points()
+                MemorySample(*point, pid)
+                for pid, curve in records.children.items()
+                for point in curve.thinned(_MAX_SAMPLES // 2)
             ]
             samples.sort(key=lambda sample: sample.time)
         n_samples = len(records.main.times) + len(self._ends)
         peak = None if self._children else self._exact_peak(records, main, peak_rss)
         return MemoryTimeline(
             session=session,
-            method=Method(self._description(), peak is not None, n_samples, notes=tuple(self._notes(records))),
+            method=Method(self._description(records), peak is not None, n_samples, notes=tuple(self._notes(records))),
             samples=tuple(samples),
             marks=tuple(sorted(self._marks, key=lambda mark: (mark.start, mark.level))),
             exact_peak=peak,
@@ -185,9 +201,7 @@ class TimelineEngine:
             processes=tuple(ChildProcess(pid, name) for pid, name in records.names.items() if pid in records.children),
         )
 
-    def _exact_peak(
-        self, records: _Records, main: list[tuple[float, int]], peak_rss: int | None
-    ) -> MemorySample | None:
+    def _exact_peak(self, records: Records, main: list[tuple[float, int]], peak_rss: int | None) -> MemorySample | None:
         """The highest of all marks, at the time of the highest that has one."""
         marks = [
             *records.high_water,
@@ -202,16 +216,17 @@ class TimelineEngine:
         moment, highest = max([*known, *main], key=lambda point: (point[1], -point[0]))
         return MemorySample(moment, max(highest, peak_rss or 0))
 
-    def _description(self) -> str:
+    def _description(self, records: Records) -> str:
         what = "Resident memory"
         if self._children:
-            what += ", children added,"
+            shared = "shared pages counted once" if records.proportional else "shared pages counted for each"
+            what += f", children added ({shared}),"
         return f"{what} sampled by a helper process every {format_seconds(self.interval)}{self._cost()}"
 
     def _cost(self) -> str:
         return f", which used {format_seconds(self._output.cpu)} of CPU" if self._output.cpu is not None else ""
 
-    def _notes(self, records: _Records) -> Iterator[str]:
+    def _notes(self, records: Records) -> Iterator[str]:
         if self._failure:
             yield self._failure
         if self._output.failure:
@@ -229,11 +244,6 @@ class TimelineEngine:
             yield f"no samples for {format_seconds(gap)} from {moment:.2f} s on: the machine was busy"
 
 
-def _thinned(times: Sequence[float], values: Sequence[int]) -> list[tuple[float, int]]:
-    kept = thin(times, values, _MAX_SAMPLES // 2)
-    return [(times[index], values[index]) for index in kept]
-
-
 def _trusted(marks: list[tuple[float, int]], main: list[tuple[float, int]]) -> list[tuple[float, int]]:
     """The readings of the high-water mark that are of this run; none if it cannot be told.
 
@@ -247,58 +257,6 @@ def _trusted(marks: list[tuple[float, int]], main: list[tuple[float, int]]) -> l
     if main and first <= main[0][1] + MIB:
         return marks
     return [point for point in marks if point[1] > first]
-
-
-@dataclass
-class _Points:
-    """The samples of one process, 16 bytes each."""
-
-    times: array[float] = field(default_factory=lambda: array("d"))
-    values: array[int] = field(default_factory=lambda: array("q"))
-
-    def append(self, moment: float, value: int) -> None:
-        self.times.append(moment)
-        self.values.append(value)
-
-    def points(self) -> list[tuple[float, int]]:
-        """At most `_MAX_SAMPLES` of them."""
-        return _thinned(self.times, self.values)
-
-
-@dataclass
-class _Records:
-    """The helper's records, times counted from the start of the recording."""
-
-    main: _Points = field(default_factory=_Points)
-    high_water: list[tuple[float, int]] = field(default_factory=list)
-    children: dict[int, _Points] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, content: bytes, started: float, stopped: float, *, summed: bool) -> _Records:
-        """Read `content`; what lies outside the recording, or was cut off by a crash, is left out."""
-        records = cls()
-        whole = len(content) - len(content) % sampler.RECORD.size
-        of_child: dict[int, int] = {}
-        of_children = 0
-        for offset in range(0, whole, sampler.RECORD.size):
-            moment, value, code = sampler.RECORD.unpack_from(content, offset)
-            if code < sampler.HIGH_WATER:
-                name = sampler.NAME.unpack_from(content, offset)[0]
-                records.names[-code] = name.rstrip(b"\0").decode(errors="replace")
-                continue
-            if code > sampler.MAIN:
-                of_children += value - of_child.get(code, 0)
-                of_child[code] = value
-            if not started <= moment <= stopped:
-                continue
-            if code == sampler.MAIN:
-                records.main.append(moment - started, value + (of_children if summed else 0))
-            elif code == sampler.HIGH_WATER:
-                records.high_water.append((moment - started, value))
-            elif value:
-                records.children.setdefault(code, _Points()).append(moment - started, value)
-        return records
 
 
 # What a process says of itself

@@ -15,7 +15,8 @@ import pytest
 
 from jupyter_profkit.engines import sampler
 from jupyter_profkit.engines.helper import Helper
-from jupyter_profkit.engines.timeline import TimelineEngine, _Records, _running, mark
+from jupyter_profkit.engines.records import Records
+from jupyter_profkit.engines.timeline import TimelineEngine, _running, mark
 from jupyter_profkit.model.session import Session
 from jupyter_profkit.units import MIB
 
@@ -192,6 +193,37 @@ def test_children_are_added_up():
     assert timeline.exact_peak is None
 
 
+@linux
+def test_pages_that_a_forked_child_shares_count_once():
+    block = bytearray(200 * MIB)
+    block[::4096] = b"x" * len(block[::4096])
+    release, keep = os.pipe()
+    mine = psutil.Process()
+
+    def fork():
+        pid = os.fork()
+        if not pid:
+            own = bytearray(30 * MIB)
+            own[::4096] = b"x" * len(own[::4096])
+            os.close(keep)
+            os.read(release, 1)
+            os._exit(0)
+        time.sleep(0.3)
+        outside.append(sum(process.memory_full_info().pss for process in (mine, psutil.Process(pid))))
+        os.write(keep, b"x")
+        os.waitpid(pid, 0)
+        time.sleep(0.1)
+
+    outside: list[int] = []
+    timeline = recorded(fork, children=True, interval=0.002)
+    os.close(release)
+    os.close(keep)
+    assert timeline.peak.rss == pytest.approx(outside[0], abs=8 * MIB)
+    assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(30 * MIB, abs=10 * MIB)
+    assert "shared pages counted once" in timeline.method.engine
+    del block
+
+
 def test_each_child_has_its_own_curve_and_name():
     timeline = recorded(run_child, per_child=True)
     (samples,) = timeline.children.values()
@@ -242,7 +274,37 @@ def test_a_helper_that_is_killed_leaves_what_it_recorded_and_a_note():
 
 def test_a_record_that_was_cut_off_is_left_out():
     whole = sampler.RECORD.pack(1.0, 5, sampler.MAIN)
-    assert _Records.of(whole + whole[:7], 0.0, 2.0, summed=False).main.points() == [(1.0, 5)]
+    records = Records(started=0.5)
+    assert records.read(whole + whole[:7]) == len(whole)
+    assert records.main.thinned(9) == [(0.5, 5)]
+
+
+def test_records_read_piece_by_piece_add_up_to_the_same():
+    pack, rows = sampler.RECORD.pack, []
+    for step in range(40):
+        rows.append(pack(step, 100, sampler.MAIN))
+        if step % 3 == 0:
+            rows.append(pack(step + 0.5, step, 4711))
+        if step % 7 == 0:
+            rows += [pack(step + 0.5, -10 * step, sampler.PROPORTION), pack(step + 0.5, 200, sampler.HIGH_WATER)]
+    rows.insert(5, sampler.NAME.pack(b"worker", -4711))
+    content = b"".join(rows)
+    whole = Records(started=2, stopped=35, summed=True)
+    whole.read(content)
+    pieces, used = Records(started=2, stopped=35, summed=True), 0
+    while used < len(content) - 23:
+        used += pieces.read(content[used : used + 100])
+    assert pieces == whole
+    assert whole.names == {4711: "worker"}
+    assert whole.proportional
+    assert len(whole.main.times) == 34
+    sums = [100 + last_of(3, step) - 10 * last_of(7, step) for step in range(2, 36)]
+    assert [*whole.main.values] == sums
+
+
+def last_of(period, step):
+    """The last multiple of `period` whose record came before the sample at `step`."""
+    return (step - 1) // period * period
 
 
 def test_sampling_can_be_bounded_in_time():

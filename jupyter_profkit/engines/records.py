@@ -55,10 +55,15 @@ class Records:
     main: Points = field(default_factory=Points)
     high_water: list[tuple[float, int]] = field(default_factory=list)
     children: dict[int, Points] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
+    _commands: dict[int, bytes] = field(default_factory=dict)
     _of_child: dict[int, int] = field(default_factory=dict)
     _added: int = 0
     """Bytes of the children at the end of what has been read."""
+
+    @property
+    def commands(self) -> dict[int, str]:
+        """Of each child, by pid."""
+        return {pid: command.decode(errors="replace") for pid, command in self._commands.items()}
 
     @property
     def proportional(self) -> bool:
@@ -91,8 +96,9 @@ class Records:
         for index in compress(range(len(codes)), codes):
             moment, value, code = times[index], values[index], codes[index]
             if code < sampler.HIGH_WATER and code != sampler.PROPORTION:
-                name = sampler.NAME.unpack_from(whole, index * sampler.RECORD.size)[0]
-                self.names[-code] = name.rstrip(b"\0").decode(errors="replace")
+                is_first, piece, _ = sampler.NAME.unpack_from(whole, index * sampler.RECORD.size)
+                before = b"" if is_first else self._commands.get(-code, b"")
+                self._commands[-code] = before + piece.rstrip(b"\0")
                 continue
             within = self.started <= moment <= self.stopped
             if code == sampler.HIGH_WATER:

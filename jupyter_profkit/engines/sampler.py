@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 RECORD = struct.Struct("=dqq")
 """Time, bytes, pid or code."""
-NAME = struct.Struct("=16sq")
-"""The command of a child, as much as fits, and its pid as a negative number."""
+NAME = struct.Struct("=?15sq")
+"""A piece of a child's command, whether it is the first, and the pid as a negative number."""
 MAIN = 0
 """Bytes resident in the process itself."""
 HIGH_WATER = -1
@@ -48,6 +48,7 @@ PROPORTION = -(2**62)
 
 _FLUSH_EVERY = 0.05
 _HIGH_WATER_EVERY = 0.01
+_LONGEST_COMMAND = 6 * 15
 _CHILDREN_EVERY = 0.01
 _SEARCH_EVERY = 0.05
 _SHARE = 0.03
@@ -86,7 +87,12 @@ class ProcProcess:
         start = text.index(b"\nPss:") + 5
         return int(text[start : text.index(b"kB", start)]) * 1024
 
-    def name(self) -> bytes:
+    def command(self) -> bytes:
+        """The command line without the program's folder; the short name of one that has none."""
+        with open(f"/proc/{self.pid}/cmdline", "rb") as file:
+            program, *rest = file.read(512).rstrip(b"\0").split(b"\0")
+        if program:
+            return b" ".join([program.rpartition(b"/")[2], *rest])
         with open(f"/proc/{self.pid}/comm", "rb") as file:
             return file.read(16).strip()
 
@@ -143,7 +149,7 @@ class PsutilProcess:
     def pss(self) -> int:
         raise OSError("this system does not tell the proportional size")
 
-    def name(self) -> bytes:
+    def command(self) -> bytes:
         try:
             return str(self._process.name()).encode()
         except self._gone:
@@ -182,6 +188,8 @@ class Recorder:
         self._high_water = 0
         self._next_high_water = 0.0 if high_water else float("inf")
         self._children: dict[int, Process] = {}
+        self._new: dict[int, bytes] = {}
+        """Commands of children that were found in the last search."""
         self._proportional = proportional
         self._next_children = self._next_search = 0.0 if children else float("inf")
 
@@ -216,16 +224,29 @@ class Recorder:
         for pid in self._process.descendants():
             if pid not in self._children and pid != os.getpid():
                 self._add_child(pid)
+            elif pid in self._new:  # it may have been found between its fork and its exec
+                self._name(self._children[pid], self._new.pop(pid))
         # A search reads a file for each process of the machine.
         self._next_search = now + max(_SEARCH_EVERY, (time.monotonic() - now) / _SHARE)
 
     def _add_child(self, pid: int) -> None:
         try:
             child = self._open_process(pid)
-            self.pending.append(NAME.pack(child.name(), -pid))
         except (OSError, ValueError, IndexError):  # it ended meanwhile
             return
         self._children[pid] = child
+        self._new[pid] = self._name(child)
+
+    def _name(self, child: Process, known: bytes = b"") -> bytes:
+        """Write the command of a child, unless it is the `known` one, and return it."""
+        try:
+            command = child.command()[:_LONGEST_COMMAND]
+        except (OSError, ValueError, IndexError):  # it has ended
+            return known
+        if command != known:
+            for start in range(0, len(command), 15):
+                self.pending.append(NAME.pack(start == 0, command[start : start + 15], -child.pid))
+        return command
 
     def _sample_children(self, now: float) -> None:
         if self._proportional:
@@ -236,6 +257,7 @@ class Recorder:
             except (OSError, ValueError, IndexError):  # it ended
                 size = 0
                 self._children.pop(pid).close()
+                self._new.pop(pid, None)
             self.pending.append(RECORD.pack(now, size, pid))
 
     def _sample_proportion(self, now: float) -> None:

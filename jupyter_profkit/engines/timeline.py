@@ -41,6 +41,7 @@ _MAX_SAMPLES = 100_000
 _MAX_MARKS = 10_000
 _SHORTEST_INTERVAL = 0.001
 _LONGEST_GAP = 0.1
+_LONGEST_NAME = 60
 
 
 class TimelineEngine:
@@ -198,7 +199,9 @@ class TimelineEngine:
             peak_at=peak_at,
             interval=self.interval,
             command=command,
-            processes=tuple(ChildProcess(pid, name) for pid, name in records.names.items() if pid in records.children),
+            processes=tuple(
+                ChildProcess(pid, name) for pid, name in records.commands.items() if pid in records.children
+            ),
         )
 
     def _exact_peak(self, records: Records, main: list[tuple[float, int]], peak_rss: int | None) -> MemorySample | None:
@@ -263,7 +266,7 @@ def _trusted(marks: list[tuple[float, int]], main: list[tuple[float, int]]) -> l
 
 
 def check_process(pid: int) -> str:
-    """The name of a process whose memory can be read.
+    """The command of a process whose memory can be read.
 
     Raises
     ------
@@ -274,7 +277,7 @@ def check_process(pid: int) -> str:
         process = sampler.ProcProcess(pid) if sys.platform == "linux" else sampler.PsutilProcess(pid)
         try:
             process.rss()
-            return process.name().decode(errors="replace")
+            return process.command()[:_LONGEST_NAME].decode(errors="replace")
         finally:
             process.close()
     except PermissionError:

@@ -209,8 +209,8 @@ def _child_curves(timeline: MemoryTimeline, shown: _Display) -> Iterator[Curve]:
 
 
 def _child_label(timeline: MemoryTimeline, pid: int) -> str:
-    command = next((process.command for process in timeline.processes if process.pid == pid), "child")
-    return f"{command} {pid}"
+    command = next((process.command for process in timeline.processes if process.pid == pid), "")
+    return f"{pid} {command}" if command else f"child {pid}"
 
 
 def _spans(timeline: MemoryTimeline, shown: _Display) -> Iterator[Span]:

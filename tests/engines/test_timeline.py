@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,8 +209,9 @@ def test_pages_that_a_forked_child_shares_count_once():
             os.close(keep)
             os.read(release, 1)
             os._exit(0)
-        time.sleep(0.3)
-        outside.append(sum(process.memory_full_info().pss for process in (mine, psutil.Process(pid))))
+        for _ in range(3):
+            time.sleep(0.15)
+            outside.append(sum(process.memory_full_info().pss for process in (mine, psutil.Process(pid))))
         os.write(keep, b"x")
         os.waitpid(pid, 0)
         time.sleep(0.1)
@@ -218,7 +220,7 @@ def test_pages_that_a_forked_child_shares_count_once():
     timeline = recorded(fork, children=True, interval=0.002)
     os.close(release)
     os.close(keep)
-    assert timeline.peak.rss == pytest.approx(outside[0], abs=8 * MIB)
+    assert min(outside) - 8 * MIB <= timeline.peak.rss <= max(outside) + 8 * MIB
     assert timeline.peak.rss - timeline.main[0].rss == pytest.approx(30 * MIB, abs=10 * MIB)
     assert "shared pages counted once" in timeline.method.engine
     del block
@@ -230,7 +232,7 @@ def test_each_child_has_its_own_curve_and_name():
     assert max(sample.rss for sample in samples) >= 60 * MIB
     assert timeline.peak.rss - timeline.main[0].rss < 30 * MIB
     assert [process.pid for process in timeline.processes] == list(timeline.children)
-    assert "python" in timeline.processes[0].command
+    assert re.match(r"python\S* -c .*import time block = bytearray", " ".join(timeline.processes[0].command.split()))
 
 
 def test_two_recordings_at_once_both_see_everything():
@@ -287,7 +289,8 @@ def test_records_read_piece_by_piece_add_up_to_the_same():
             rows.append(pack(step + 0.5, step, 4711))
         if step % 7 == 0:
             rows += [pack(step + 0.5, -10 * step, sampler.PROPORTION), pack(step + 0.5, 200, sampler.HIGH_WATER)]
-    rows.insert(5, sampler.NAME.pack(b"worker", -4711))
+    rows[5:5] = [sampler.NAME.pack(True, b"the parent's", -4711)]
+    rows[9:9] = [sampler.NAME.pack(True, b"python -m worke", -4711), sampler.NAME.pack(False, b"r", -4711)]
     content = b"".join(rows)
     whole = Records(started=2, stopped=35, summed=True)
     whole.read(content)
@@ -295,7 +298,7 @@ def test_records_read_piece_by_piece_add_up_to_the_same():
     while used < len(content) - 23:
         used += pieces.read(content[used : used + 100])
     assert pieces == whole
-    assert whole.names == {4711: "worker"}
+    assert whole.commands == {4711: "python -m worker"}
     assert whole.proportional
     assert len(whole.main.times) == 34
     sums = [100 + last_of(3, step) - 10 * last_of(7, step) for step in range(2, 36)]

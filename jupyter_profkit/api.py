@@ -25,6 +25,7 @@ from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
 from jupyter_profkit.cells.comparison import find_earlier
 from jupyter_profkit.cells.functions import TimeMeasurement
 from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
+from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.measurement import Measurement
 from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
@@ -182,13 +183,24 @@ class cprofile(Profiler):  # noqa: N801 - named as its magic
 
 
 class mprof(Profiler):  # noqa: N801 - named as its magic
-    """Memory over time of a ``with`` block; see ``%mprof_plot?`` for the options."""
+    """Memory over time of a ``with`` block; see ``%mprof_plot?`` for the options.
+
+    With ``live=True``, in a notebook, the curve grows meanwhile, and the report takes its place.
+    """
 
     options = MPROF_PLOT
     kind = "timeline"
+    _live: LiveCurve | None = None
 
     def _measurement(self, frame: FrameType) -> Measurement:
-        return TimelineMeasurement(self.values, label_of(frame.f_code.co_filename))
+        title = label_of(frame.f_code.co_filename)
+        self._live = LiveCurve.here(title) if self.values.live else None
+        return TimelineMeasurement(self.values, title, self._live)
+
+    def _exit(self, error: BaseException | None) -> None:
+        super()._exit(error)
+        if self._live is not None and self._result is not None:
+            self._live.replace_by(self._result)
 
 
 def objrefs(*objects: object, **options: Any) -> ReferenceGraph:

@@ -13,9 +13,8 @@
 * Nothing is shown in the first second, so short work shows nothing at all. Then
   the line is drawn anew at most four times a second; a call that draws nothing
   costs well under a microsecond, and a text that is a function is only then asked for.
-* In a notebook it is one display with an id. At the end it is replaced: by the report
-  (`replace_by`), or by a display without content, which takes no room in any front
-  end, in nbconvert's pages or in the saved notebook.
+* In a notebook it is one display, a `Place`. At the end it is replaced by the report
+  (`replace_by`), or wiped.
 * In a terminal it is one line on standard error that is written over, and wiped
   before the end. Where standard error is no terminal nothing is shown. Who prints
   meanwhile says so first (`make_way`).
@@ -32,8 +31,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from jupyter_profkit.cells.place import Place
 from jupyter_profkit.source import running_shell
 from jupyter_profkit.units import format_seconds
 
@@ -170,46 +170,35 @@ class _Line:
 def _line_for_here() -> _Line | None:
     """A notebook's display, a terminal's line, or nothing."""
     try:
-        if getattr(running_shell(), "kernel", None) is not None:
-            return _Display()
+        shell = running_shell()
+        if getattr(shell, "kernel", None) is not None:
+            return _Display(shell)
         return _TerminalLine() if sys.stderr.isatty() else None
     except Exception:  # no standard error, or one that cannot say what it is
         return None
 
 
-class _Handle(Protocol):
-    def update(self, obj: Any, **kwargs: Any) -> None: ...
-
-
 class _Display(_Line):
-    """A display of a notebook, known by its id."""
+    """A display of a notebook."""
 
-    def __init__(self) -> None:
-        self._handle: _Handle | None = None
+    def __init__(self, shell: Any) -> None:
+        self._place = Place(shell)
 
     @property
     def is_there(self) -> bool:  # type: ignore[override]
-        return self._handle is not None
+        return self._place.is_there
 
     def draw(self, text: str) -> None:
-        if self._handle is not None:
-            self._handle.update({"text/plain": text}, raw=True)
-            return
-        from IPython.display import display
-
-        self._handle = display({"text/plain": text}, raw=True, display_id=True)
+        self._place.show({"text/plain": text})
 
     def wipe(self) -> None:
-        if self._handle is not None:
-            self._handle.update({}, raw=True)
-            self._handle = None
+        self._place.wipe()
 
     def replace_by(self, report: Any) -> bool:
-        if self._handle is None:
-            return False
-        self._handle.update(report)
-        self._handle = None
-        return True
+        if self.is_there:
+            self._place.show_report(report)
+            return True
+        return False
 
 
 class _TerminalLine(_Line):

@@ -24,19 +24,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from jupyter_profkit.cells.progress import Progress
+from jupyter_profkit.cells.meanwhile import Meanwhile, Show
 from jupyter_profkit.engines import bootstrap
-from jupyter_profkit.engines.timeline import TimelineEngine, read_rss
+from jupyter_profkit.engines.timeline import TimelineEngine
 from jupyter_profkit.errors import OptionError, TargetError
 from jupyter_profkit.model.session import Session
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
-from jupyter_profkit.units import format_seconds, format_size
+from jupyter_profkit.units import format_seconds
 
 __all__ = ["ScriptRun", "run_script"]
 
@@ -52,6 +52,8 @@ class ScriptRun:
     timeline: MemoryTimeline
     returncode: int
     """As `subprocess` has it: negative for a signal."""
+    show: Show
+    """Displays a report of it, where the curve of ``--live`` stood if there was one."""
     interrupted: bool = False
 
 
@@ -82,19 +84,23 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
             per_child=values.per_child,
             title=shlex.join(arguments),
         )
-        progress = Progress(Path(arguments[0]).name, enabled=not values.quiet)
-        follower = _Follower(process, values.timeout, progress)
+        follower = _Follower(process, values.timeout)
         try:
             engine.start()
             started = time.time()
-            follower.follow()
+            meanwhile = Meanwhile(engine, Path(arguments[0]).name, values)
+            try:
+                follower.follow(meanwhile)
+            finally:
+                follower.end()
+                meanwhile.end()
         finally:
             follower.end()
-            progress.close()
             engine.stop()
         _add_marks(engine, marks, process.pid)
     session = Session(Path(arguments[0]).name, started, engine.stopped - engine.started, follower.outcome(arguments[0]))
-    return ScriptRun(engine.timeline(session, command=shlex.join(arguments)), process.returncode, follower.interrupted)
+    timeline = engine.timeline(session, command=shlex.join(arguments))
+    return ScriptRun(timeline, process.returncode, meanwhile.show, follower.interrupted)
 
 
 def _command(arguments: Sequence[str], marks: Path) -> list[str]:
@@ -124,21 +130,20 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
 class _Stream:
     """One of the script's streams, on its way to one of ours."""
 
-    def __init__(self, pipe: Any, target: TextIO, progress: Progress) -> None:
+    def __init__(self, pipe: Any, target: TextIO) -> None:
         self._pipe = pipe
         self._target = target
-        self._progress = progress
         self._decoder = codecs.getincrementaldecoder(locale.getpreferredencoding(do_setlocale=False))("replace")
 
     def fileno(self) -> int:
         return int(self._pipe.fileno())
 
-    def pass_on(self) -> bool:
-        """Pass on what is there; False at its end."""
+    def pass_on(self, make_way: Callable[[str], None]) -> bool:
+        """Pass on what is there, to which others then make way; False at its end."""
         chunk = os.read(self.fileno(), 65536)
         text = self._decoder.decode(chunk, final=not chunk)
         if text:
-            self._progress.make_way(text)
+            make_way(text)
             self._target.write(text)
         return bool(chunk)
 
@@ -152,20 +157,18 @@ class _Stream:
 class _Follower:
     """Passes a process's output on until it ends, or is ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], timeout: float | None, progress: Progress) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], timeout: float | None) -> None:
         self.interrupted = False
         self._process = process
         self._timeout = timeout
         self._timed_out = False
         self._next_flush = 0.0
-        self._progress = progress
-        self._streams = [
-            _Stream(process.stdout, sys.stdout, progress),
-            _Stream(process.stderr, sys.stderr, progress),
-        ]
+        self._meanwhile: Meanwhile | None = None
+        self._streams = [_Stream(process.stdout, sys.stdout), _Stream(process.stderr, sys.stderr)]
 
-    def follow(self) -> None:
+    def follow(self, meanwhile: Meanwhile) -> None:
         """Until it has ended; an interrupt of ours becomes one of its."""
+        self._meanwhile = meanwhile
         try:
             self._let_go()
             self._timed_out = not self._pass_on(self._timeout)
@@ -205,21 +208,16 @@ class _Follower:
             if time.monotonic() > last:
                 return False
             self._pass_on_once(0.05)
-            self._progress.update(self._memory)
+            if self._meanwhile is not None:
+                self._meanwhile.update()
         while self._pass_on_once(0):  # what a child of it writes later is nobody's
             pass
         return True
 
-    def _memory(self) -> str:
-        try:
-            return format_size(read_rss(self._process.pid))
-        except (OSError, ValueError, IndexError):  # it is ending
-            return ""
-
     def _pass_on_once(self, wait: float) -> bool:
         ready = list(_readable(self._streams, wait))
         for stream in ready:
-            if not stream.pass_on():
+            if not stream.pass_on(self._make_way):
                 stream.flush()
                 self._streams.remove(stream)
         now = time.monotonic()
@@ -228,6 +226,10 @@ class _Follower:
             for stream in self._streams:
                 stream.flush()
         return bool(ready)
+
+    def _make_way(self, text: str) -> None:
+        if self._meanwhile is not None:
+            self._meanwhile.make_way(text)
 
     def _send(self, signal_number: int) -> None:
         """To the script's own group, while it is there."""

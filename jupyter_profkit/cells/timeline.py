@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_profkit.cells.live import LiveCurve
+from jupyter_profkit.cells.meanwhile import Meanwhile, Show
 from jupyter_profkit.engines.timeline import TimelineEngine, check_process
 from jupyter_profkit.errors import RecordingError, TargetError
 from jupyter_profkit.export import load
@@ -30,6 +32,7 @@ class TimelineMeasurement:
     ----------
     values : the options of ``%mprof_plot``.
     title : what is measured, for those who find the recording if this process dies.
+    live : shows the curve meanwhile.
 
     Raises
     ------
@@ -37,13 +40,18 @@ class TimelineMeasurement:
         If the process of ``--attach`` is gone, or not ours to look at.
     """
 
-    def __init__(self, values: Values, title: str = "") -> None:
+    def __init__(self, values: Values, title: str = "", live: LiveCurve | None = None) -> None:
         self._engine = _engine_for(values, title)
+        self._live = live
 
     def start(self) -> None:
         self._engine.start()
+        if self._live is not None:
+            self._live.begin(self._engine)
 
     def stop(self) -> None:
+        if self._live is not None:
+            self._live.end()
         self._engine.stop()
 
     def result(self, session: Session) -> MemoryTimeline:
@@ -63,8 +71,10 @@ def _engine_for(values: Values, title: str) -> TimelineEngine:
     )
 
 
-def record_process(values: Values) -> MemoryTimeline:
+def record_process(values: Values) -> tuple[MemoryTimeline, Show]:
     """Record the process of ``--attach`` until it ends, ``--timeout`` is over, or somebody interrupts.
+
+    Returns the recording, and what shows its report.
 
     Raises
     ------
@@ -76,14 +86,17 @@ def record_process(values: Values) -> MemoryTimeline:
     last = float("inf") if values.timeout is None else time.monotonic() + values.timeout
     started = time.time()
     engine.start()
+    meanwhile = Meanwhile(engine, title, values)
     try:
         while engine.is_sampling and time.monotonic() < last:
             time.sleep(0.05)
+            meanwhile.update()
     except KeyboardInterrupt:  # how one ends what has no end of its own
         pass
     finally:
+        meanwhile.end()
         engine.stop()
-    return engine.timeline(Session(title, started, engine.stopped - engine.started))
+    return engine.timeline(Session(title, started, engine.stopped - engine.started)), meanwhile.show
 
 
 def record_alongside(interval: float, title: str = "") -> TimelineEngine:

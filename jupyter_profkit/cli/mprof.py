@@ -38,7 +38,8 @@ def attach(arguments: Sequence[str]) -> int:
     values, names = _parse(ATTACH, arguments)
     if len(names) != 1 or not names[0].isdecimal():
         raise OptionError("attach takes the number of a process: python -m jupyter_profkit attach 4711")
-    _keep_and_show(record_process(Values({**values, "attach": int(names[0])})), values)
+    timeline, _ = record_process(Values({**values, "attach": int(names[0])}))
+    _keep_and_show(timeline, values)
     return 0
 
 

@@ -148,8 +148,17 @@ class ProfkitMagics(Magics):
         with usage_errors():
             return find_earlier(values.compare, self.shell.user_ns, self.kind)
 
-    def deliver(self, result: Result, values: Values, before: Result | None = None) -> None:
-        """Show `result`, beside the run `before` it if there is one, and bind and write it as its options say."""
+    def deliver(
+        self,
+        result: Result,
+        values: Values,
+        before: Result | None = None,
+        show: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Show `result`, beside the run `before` it if there is one, and bind and write it as its options say.
+
+        `show` displays the report, if not IPython's `display` as a new output.
+        """
         from jupyter_profkit.views.beside import report_beside
 
         remember(result)
@@ -165,9 +174,9 @@ class ProfkitMagics(Magics):
                 path.write_text(f"{report}\n", encoding="utf-8")
                 print(f"wrote {path}")  # noqa: T201
         if not values.get("quiet"):
-            from IPython.display import display as show
+            from IPython.display import display
 
-            show(report)
+            (show or display)(report)
             if values.get("explore"):
                 self.show_controls(result, values, before)
 

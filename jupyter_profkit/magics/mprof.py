@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import line_cell_magic, line_magic, magics_class
 
 from jupyter_profkit.cells.session import Opened, complain
 from jupyter_profkit.errors import OptionError, TargetError
@@ -37,9 +37,9 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     def open_mprof_plot(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self.parse(MPROF_PLOT, line), filename)
+        with usage_errors():
+            return self._open(self.parse(MPROF_PLOT, self.shell.var_expand(line)), filename)
 
-    @no_var_expand
     @line_cell_magic
     def mprof_plot(self, line: str, cell: str | None = None) -> Any:
         if cell is not None:
@@ -58,7 +58,7 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         values = self.parse(MPROF_RUN, line)
         with usage_errors():
             run = run_script(_words(values.rest), values)
-            self.deliver(run.timeline, values)
+            self.deliver(run.timeline, values, show=run.show)
         if run.interrupted:
             raise KeyboardInterrupt
         return run.timeline if values.return_result else None
@@ -66,9 +66,22 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
     mprof_run.__doc__ = MPROF_RUN.help()
 
     def _open(self, values: Values, filename: str) -> Opened:
+        from jupyter_profkit.cells.live import LiveCurve
         from jupyter_profkit.cells.timeline import TimelineMeasurement
 
-        return Opened(TimelineMeasurement(values, label_of(filename)), lambda result: self.deliver(result, values))
+        title = label_of(filename)
+        live = LiveCurve.here(title) if values.live and not values.quiet else None
+        show = live.replace_by if live is not None else None
+        if values.live and live is None and not values.quiet:
+            complain("--live draws in a notebook; here the curve is shown at the end")
+
+        def decline(reason: str) -> None:
+            if live is not None:
+                live.wipe()
+            complain(reason)
+
+        measurement = TimelineMeasurement(values, title, live)
+        return Opened(measurement, lambda result: self.deliver(result, values, show=show), decline)
 
     def _plot(self, values: Values, names: Sequence[str]) -> MemoryTimeline | list[MemoryTimeline]:
         """Show the last run's recording, or the named ones."""
@@ -77,9 +90,10 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         if values.attach is not None and names:
             raise OptionError("--attach records a process; recordings are shown without it")
         if values.attach is not None:
-            timelines = [record_process(values)]
-        else:
-            timelines = [find_timeline(name, self.shell.user_ns) for name in names] or [_latest()]
+            recorded, show = record_process(values)
+            self.deliver(recorded, values, show=show)
+            return recorded
+        timelines = [find_timeline(name, self.shell.user_ns) for name in names] or [_latest()]
         if len(timelines) == 1:
             self.deliver(timelines[0], values)
             return timelines[0]

@@ -22,6 +22,8 @@ _SAMPLING = (
     Option("timeout", ("--timeout",), Kind.SECONDS, None, "stop sampling, and a script, after so long", "SECONDS"),
 )
 
+_LIVE = Option("live", ("--live",), Kind.FLAG, False, "let the curve grow while it is recorded")
+
 _ATTACH = Option("attach", ("-a", "--attach"), Kind.COUNT, None, "record that process instead of this one", "PID")
 
 _OUTPUT = (
@@ -35,14 +37,14 @@ _OUTPUT = (
 MPROF_PLOT = OptionSet(
     "mprof_plot",
     "Memory over time: of a cell, of the last recorded run, or of recordings in files and variables.",
-    (*_PLOT, *_SAMPLING, _ATTACH, *_OUTPUT),
+    (*_PLOT, *_SAMPLING, _LIVE, _ATTACH, *_OUTPUT),
     rest="[recording …]",
 )
 
 MPROF_RUN = OptionSet(
     "mprof_run",
     "Run a script as its own process, and record its memory over time.",
-    (*_PLOT, *_SAMPLING, *_OUTPUT),
+    (*_PLOT, *_SAMPLING, _LIVE, *_OUTPUT),
     rest="script.py [argument …]",
 )
 
@@ -51,7 +53,7 @@ _WRITTEN = tuple(option for option in _OUTPUT if option.name in {"dump", "quiet"
 ATTACH = OptionSet(
     "attach",
     "Record the memory of a running process, until it ends or Ctrl-C.",
-    (*_PLOT, *_SAMPLING, *_WRITTEN),
+    (*_PLOT, *_SAMPLING, _LIVE, *_WRITTEN),
     rest="PID",
 )
 

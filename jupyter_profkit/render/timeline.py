@@ -66,11 +66,12 @@ _STRIP_STYLE = (
 )
 
 
-def render_svg(view: TimelineView, width: int = 640, height: int = 72) -> str:
+def render_svg(view: TimelineView, width: int = 640) -> str:
     """The curves and the peak as a strip, a standalone SVG document.
 
     The label of the peak stands above the curve.
     """
+    height = view.height
     strip = _Strip.of(view, width, height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',

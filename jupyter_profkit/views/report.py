@@ -132,6 +132,8 @@ class TimelineView:
     peak_label: str = ""
     small: bool = False
     """A strip beside a table, not the plot itself."""
+    height: int = 72
+    """Of a strip, pixels."""
     slope: tuple[float, float] | None = None
     """A fitted line: bytes per second, and bytes at time 0."""
     window: tuple[float, float] | None = None

@@ -34,10 +34,11 @@ from jupyter_profkit.views.report import (
     warning_of,
 )
 
-__all__ = ["overlay_report", "overlay_view", "plot_view", "report", "rss_within", "small_view"]
+__all__ = ["live_report", "overlay_report", "overlay_view", "plot_view", "report", "rss_within", "small_view"]
 
 _COLUMNS = 900
 _SMALL_COLUMNS = 140
+_LIVE_HEIGHT = 150
 _MAX_ROWS = 100
 _MAX_CURVES = 12
 _MAX_SPANS = 60
@@ -99,6 +100,24 @@ def small_view(timeline: MemoryTimeline, caption: str = "Memory over time") -> T
         peak_label=_peak_label(timeline),
         small=True,
     )
+
+
+def live_report(title: str, times: Sequence[float], values: Sequence[int], peak: tuple[float, int] | None) -> Report:
+    """The report of a recording that goes on: a strip, which is small and needs no import.
+
+    Parameters
+    ----------
+    title : what is recorded.
+    times, values : the curve so far, seconds and bytes.
+    peak : its highest point.
+    """
+    if not times or peak is None:
+        return Report(f"%mprof_plot --live  {title}", "Recording …")
+    highest = f"{format_size(peak[1])} at {format_seconds(max(peak[0], 0.0))}"
+    now = f"{format_size(values[-1])} now, after {format_seconds(times[-1])}; the peak so far is {highest}"
+    curve = Curve("memory", tuple(times), tuple(values))
+    strip = TimelineView("", now, (curve,), peak=peak, peak_label=highest, small=True, height=_LIVE_HEIGHT)
+    return Report(f"%mprof_plot --live  {title}", now, (strip,))
 
 
 def overlay_report(timelines: Sequence[MemoryTimeline], names: Sequence[str], **display: Any) -> Report:

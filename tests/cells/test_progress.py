@@ -49,28 +49,30 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     return screen
 
 
-class Handle:
-    """What IPython's `display` gives for a display with an id."""
+class Notebook:
+    """A kernel's shell; it notes what was displayed, what replaced that, and what was displayed without an id."""
+
+    kernel = display_pub = display_formatter = property(lambda self: self)
 
     def __init__(self) -> None:
         self.shown: list[object] = []
+        self.ids: list[str] = []
 
-    def update(self, obj: object, *, raw: bool = False) -> None:
-        self.shown.append(obj)
+    def publish(self, data: object, metadata: object, *, transient: dict[str, str], update: bool) -> None:
+        assert update is bool(self.shown)
+        self.shown.append(data)
+        self.ids.append(transient["display_id"])
+
+    def format(self, report: object) -> tuple[object, object]:
+        return report, {}
 
 
 @pytest.fixture
-def notebook(monkeypatch: pytest.MonkeyPatch) -> Handle:
-    """A kernel whose display is a `Handle`."""
-    handle = Handle()
-
-    def display(obj: object, *, raw: bool = False, display_id: bool = False) -> Handle | None:
-        handle.shown.append(obj if display_id else ("below", obj))
-        return handle if display_id else None
-
-    monkeypatch.setattr(module, "running_shell", lambda: type("Shell", (), {"kernel": object()}))
-    monkeypatch.setattr("IPython.display.display", display)
-    return handle
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    shell = Notebook()
+    monkeypatch.setattr(module, "running_shell", lambda: shell)
+    monkeypatch.setattr("IPython.display.display", lambda report: shell.shown.append(("below", report)))
+    return shell
 
 
 def test_short_work_shows_nothing(screen, clock):
@@ -151,6 +153,7 @@ def test_a_report_takes_the_place_of_the_line(notebook, clock):
         progress.update()
         progress.replace_by("the report")
     assert notebook.shown == [{"text/plain": "work  5 s"}, "the report"]
+    assert len(set(notebook.ids)) == 1
 
 
 def test_a_report_of_short_work_is_shown_as_ever(notebook, clock):
@@ -196,7 +199,7 @@ def test_a_display_that_fails_costs_nothing(notebook, clock, monkeypatch):
     with Progress("work", clock=clock) as progress:
         clock.now = 5
         progress.update()
-        monkeypatch.setattr(notebook, "update", fail)
+        monkeypatch.setattr(progress._line._place, "_publish", fail)
         clock.now = 6
         progress.update()
         progress.replace_by("the report")

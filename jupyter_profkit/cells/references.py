@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from jupyter_profkit.engines.reference_anchors import LiveReferences, keep_live
 from jupyter_profkit.engines.reference_draft import Predicates
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
@@ -87,7 +88,8 @@ def draw_references(
     """
     if not len(objects):
         raise TargetError("objrefs takes the objects to draw; there is none")
-    holders = Holders(shell if shell is not None else _running_shell(), namespace)
+    shell = shell if shell is not None else _running_shell()
+    holders = Holders(shell, namespace)
     options = WalkOptions(
         back=back,
         max_depth=max_depth,
@@ -103,7 +105,7 @@ def draw_references(
     started, clock = time.time(), time.perf_counter()
     walk = walk_references(objects, holders, options, names)
     duration = time.perf_counter() - clock
-    return ReferenceGraph(
+    graph = ReferenceGraph(
         Session(" ".join(["%objrefs", *["-b"] * back, *names]), started, duration),
         Method(_read_how(walk, back=back), notes=walk.notes),
         walk.nodes,
@@ -111,6 +113,9 @@ def draw_references(
         back,
         max_depth,
     )
+    n_starts = sum(node.role == "start" for node in walk.nodes)
+    keep_live(graph, LiveReferences(walk.anchors, options, tuple(names), n_starts, shell))
+    return graph
 
 
 def _read_how(walk: Walk, *, back: bool) -> str:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyter_profkit.engines.reference_anchors import Anchor, anchor_of
 from jupyter_profkit.engines.reference_draft import LABELS_SHOWN, MAX_NODES, GraphDraft, Predicates
 from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
@@ -75,6 +76,8 @@ class Walk:
     """References that were looked at."""
     n_hidden: int = 0
     """References to classes, and to the globals and code of functions, which are not drawn."""
+    anchors: tuple[Anchor | None, ...] = ()
+    """How to find the object of each node again."""
 
 
 def walk_references(
@@ -99,7 +102,8 @@ def walk_references(
     try:
         walker.run(names)
         notes = tuple(walker.notes())
-        return Walk(walker.draft.nodes(), walker.draft.edges(), notes, walker.n_references, walker.n_hidden)
+        anchors = tuple(map(anchor_of, walker.draft.objects))
+        return Walk(walker.draft.nodes(), walker.draft.edges(), notes, walker.n_references, walker.n_hidden, anchors)
     finally:
         walker.release()
 

@@ -52,7 +52,7 @@ class ReferenceEdge:
     """Whether it stands for more references than are drawn."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ReferenceGraph(GraphResult):
     """What an object refers to, or (`back`) what refers to it."""
 

@@ -31,4 +31,5 @@ def page_script(name: str) -> str:
 @functools.cache
 def widget_module(name: str) -> str:
     """The module that draws the widget `name`."""
-    return "\n".join(_source(part) for part in ("picture", name, f"{name}_widget"))
+    parts = (f"{name}_widget",) if name == "fold" else ("picture", name, f"{name}_widget")
+    return "\n".join(map(_source, parts))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from jupyter_profkit.views.report import Report, Row, TableView, TreeBox, TreeView, View
 
-__all__ = ["Narrowed", "Narrowing", "hides_library", "narrowed"]
+__all__ = ["Narrowed", "Narrowing", "hides_library", "narrowed", "without_empty_tables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,14 @@ def narrowed(report: Report, narrowing: Narrowing) -> Narrowed:
     if narrowing.selects or narrowing.rows is not None:
         parts = [_part(part, narrowing) for part in parts]
     return Narrowed(replace(report, parts=tuple(parts)), _n_rows(parts), before)
+
+
+def without_empty_tables(found: Narrowed) -> Narrowed:
+    """The same without tables of which nothing is left, if there are others."""
+    if not found.n_rows:
+        return found
+    parts = tuple(part for part in found.report.parts if not (isinstance(part, TableView) and not part.rows))
+    return replace(found, report=replace(found.report, parts=parts))
 
 
 def _n_rows(parts: list[View]) -> int:

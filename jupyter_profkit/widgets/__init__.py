@@ -15,10 +15,13 @@ ipywidgets and anywidget are imported by the first use of this package, never be
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.source import running_shell
+
+if TYPE_CHECKING:
+    from jupyter_profkit.widgets.explorer import Explorer
 
 __all__ = ["explore", "show_controls"]
 
@@ -52,9 +55,7 @@ def show_controls(result: Result, before: Result | None = None, **display: Any) 
         return
     from IPython.display import display as show
 
-    from jupyter_profkit.widgets.explorer import Explorer
-
-    explorer = Explorer(result, before, display)
+    explorer = _explorer(result, before, display)
     bundle = {
         "application/vnd.jupyter.widget-view+json": {
             "version_major": 2,
@@ -65,6 +66,16 @@ def show_controls(result: Result, before: Result | None = None, **display: Any) 
         "text/plain": _WITHOUT,
     }
     show(bundle, raw=True)
+
+
+def _explorer(result: Result, before: Result | None, display: dict[str, Any]) -> Explorer:
+    from jupyter_profkit.model.references import ReferenceGraph
+    from jupyter_profkit.widgets.explorer import Explorer
+    from jupyter_profkit.widgets.references import ReferenceExplorer
+
+    if isinstance(result, ReferenceGraph):
+        return ReferenceExplorer(result, before, display)
+    return Explorer(result, before, display)
 
 
 def _without_controls(result: Result) -> str:

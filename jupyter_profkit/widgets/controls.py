@@ -7,7 +7,8 @@ controls[0].value()         "peak", as the option takes it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,13 +17,16 @@ import ipywidgets
 from jupyter_profkit.options.cprofile import SORT_KEYS
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["ALL", "OptionControl", "labelled", "option_controls"]
+__all__ = ["ALL", "OptionControl", "labelled", "option_controls", "values_of", "window_control"]
 
 ALL: Final = "all"
+_ORDER: Final = {"sort": 0, "rows": 1, "limit": 1, "precision": 2}
 _ROWS: Final = (10, 20, 50, 100, 200)
 _MOST_ROWS: Final = 500
 _PSTATS_ORDERS: Final = ("tottime", "cumulative", "ncalls", "name", "filename", "line")
 """Each meaning of pstats' words once, those that readers want first."""
+_BY_LIBRARY: Final = ""
+"""cprofile's own arrangement when no order is asked for: each library is one row."""
 _LARGEST_PRECISION: Final = 9
 
 
@@ -48,8 +52,9 @@ def labelled(kind: Any, label: str, width: str, **traits: Any) -> Any:
 
 
 def option_controls(options: Iterable[Option], display: Mapping[str, Any]) -> list[OptionControl]:
-    """The controls of those options that can have one, in their order, set to `display`."""
-    made = (_control(option, display.get(option.name, option.default)) for option in options)
+    """The controls of those options that can have one, boxes to tick last, set to `display`."""
+    in_order = sorted(options, key=lambda option: _ORDER.get(option.name, len(_ORDER)))
+    made = (_control(option, display.get(option.name, option.default)) for option in in_order)
     return [control for control in made if control is not None]
 
 
@@ -65,25 +70,30 @@ def _control(option: Option, value: Any) -> OptionControl | None:
 
 def _sort(option: Option, value: Any) -> OptionControl:
     choices = list(option.choices or _PSTATS_ORDERS)
-    chosen = next(iter(value), choices[0]) if option.repeat else value
-    if option.repeat:
-        meaning = SORT_KEYS.get(chosen, chosen)
-        chosen = next((choice for choice in choices if SORT_KEYS[choice] == meaning), chosen)
-    if chosen not in choices:
+    chosen = next(iter(value), _BY_LIBRARY) if option.repeat else value
+    if chosen in SORT_KEYS and option.repeat:
+        chosen = next((choice for choice in choices if SORT_KEYS[choice] == SORT_KEYS[chosen]), chosen)
+    if chosen not in choices and chosen != _BY_LIBRARY:
         choices.append(chosen)
     names = [(str(choice).replace("_", " "), choice) for choice in choices]
-    widget = labelled(ipywidgets.Dropdown, "Sort by", "190px", options=names, value=chosen, tooltip=option.help)
-    return OptionControl(option.name, widget, lambda: (widget.value,) if option.repeat else widget.value)
+    if option.repeat:
+        names.insert(0, ("own code, libraries", _BY_LIBRARY))
+    widget = labelled(ipywidgets.Dropdown, "Sort by", "230px", options=names, value=chosen, tooltip=option.help)
+    return OptionControl(option.name, widget, lambda: _words(widget.value) if option.repeat else widget.value)
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
 
 
 def _limit(option: Option, value: Any) -> OptionControl:
     """How many rows; cprofile takes a number, a fraction or a text, of which this control has the number."""
     everything: Any = None
-    chosen = value or ALL
+    chosen: Any = value or ALL
     if option.repeat:
         everything = (str(_MOST_ROWS),)
         numbers = [int(str(one)) for one in value if str(one).isdecimal()]
-        chosen = min(numbers, default=50)
+        chosen = min(numbers, default=ALL)
     elif option.name == "limit":
         everything = 0
     choices = sorted({*_ROWS, *([chosen] if chosen != ALL else ())})
@@ -92,7 +102,7 @@ def _limit(option: Option, value: Any) -> OptionControl:
 
     def read() -> Any:
         if widget.value == ALL:
-            return everything
+            return () if option.repeat else everything
         return (str(widget.value),) if option.repeat else widget.value
 
     return OptionControl(option.name, widget, read, is_limit=True, everything=everything)
@@ -120,7 +130,30 @@ def _flag(option: Option, value: bool) -> OptionControl:
     return OptionControl(option.name, widget, lambda: widget.value is not negated)
 
 
-def values_of(controls: Iterable[OptionControl], *, all_rows: bool = False) -> Iterator[tuple[str, Any]]:
+def window_control(end: float, value: Any) -> OptionControl:
+    """The part of the time axis, from 0 to `end` seconds; all of it is no window at all."""
+    start, stop = (float(part) for part in (value.split(",") if isinstance(value, str) else value or (0.0, end)))
+    digits = max(0, min(4, 2 - math.floor(math.log10(end)))) if end > 0 else 3
+    widget = labelled(
+        *(ipywidgets.FloatRangeSlider, "Zoom, s", "min(480px, 100%)"),
+        min=min(0.0, start),
+        max=max(end, stop),
+        step=(max(end, stop) or 1.0) / 500,
+        value=(start, stop),
+        readout_format=f".{digits}f",
+        continuous_update=False,
+    )
+
+    def read() -> tuple[float, float] | None:
+        return None if widget.value == (widget.min, widget.max) else tuple(widget.value)
+
+    return OptionControl("window", widget, read)
+
+
+def values_of(controls: Sequence[OptionControl], *, all_rows: bool = False) -> Iterator[tuple[str, Any]]:
     """Each option with its value; with `all_rows`, limits let everything through."""
-    for control in controls:
-        yield control.name, control.everything if control.is_limit and all_rows else control.value()
+    found = {control.name: control.value() for control in controls}
+    limits = {control.name: control.everything for control in controls if control.is_limit}
+    if all_rows or (found.get("sort") and found.get("limit") == ()):  # sorted by pstats, "all" is to be said
+        found.update(limits)
+    yield from found.items()

@@ -15,6 +15,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,15 +23,16 @@ import ipywidgets
 
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options.display import display_options
 from jupyter_profkit.render import graph, html, tree
 from jupyter_profkit.results import last
 from jupyter_profkit.source import running_shell
 from jupyter_profkit.views.beside import report_beside
-from jupyter_profkit.views.narrow import Narrowed, Narrowing, hides_library, narrowed
+from jupyter_profkit.views.narrow import Narrowed, Narrowing, hides_library, narrowed, without_empty_tables
 from jupyter_profkit.views.report import GraphView, Report, TableView, TimelineView, TreeView, View
-from jupyter_profkit.widgets.controls import ALL, labelled, option_controls, values_of
-from jupyter_profkit.widgets.pictures import FlameWidget, GraphWidget
+from jupyter_profkit.widgets.controls import ALL, labelled, option_controls, values_of, window_control
+from jupyter_profkit.widgets.pictures import FlameWidget, FoldWidget, GraphWidget
 
 __all__ = ["Explorer"]
 
@@ -55,15 +57,19 @@ class Explorer:
         self._drawing = False
         self._others: dict[str, Result] = {}
         self.options = option_controls(display_options(result.kind), display or {})
+        if isinstance(result, MemoryTimeline) and result.main:
+            self.options.insert(0, window_control(result.main[-1].time, (display or {}).get("window")))
         self.text = labelled(ipywidgets.Text, "Filter", "220px", placeholder="text in a row", continuous_update=True)
         self.own_code = ipywidgets.Checkbox(
             description="hide library code", indent=False, layout=ipywidgets.Layout(width="auto", margin="0")
         )
-        self.compare = labelled(ipywidgets.Dropdown, "Compare with", "280px", options=[("nothing", _NOTHING)])
-        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0"))
+        self.compare = labelled(ipywidgets.Dropdown, "Compare with", "250px", options=[("nothing", _NOTHING)])
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", min_height="24px", width="100%"))
         self.view = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%", overflow="hidden"))
-        self._bar = ipywidgets.Box(layout=_BAR)
-        self.widget = ipywidgets.VBox([self._bar, self.view], layout=ipywidgets.Layout(width="100%"))
+        self.bar = ipywidgets.Box(layout=_BAR)
+        self.head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        parts = [FoldWidget(), self.head, self.bar, self.status, self.view]
+        self.widget = ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
         self._kinds: list[str] = []
         self._offer_others(before)
         self._build_bar()
@@ -84,7 +90,7 @@ class Explorer:
             controls.append(self.compare)
         for control in controls:
             control.observe(self.refresh, "value")
-        self._bar.children = [*controls, self.status]
+        self.bar.children = controls
 
     def _own_controls(self) -> Iterator[Any]:
         """Those of the result's own options."""
@@ -156,9 +162,10 @@ class Explorer:
     def _draw(self) -> None:
         narrowing = self._narrowing()
         if narrowing.selects:
-            found = narrowed(self._report(all_rows=True), narrowing)
+            found = without_empty_tables(narrowed(self._report(all_rows=True), narrowing))
         else:
             found = narrowed(self._report(), Narrowing())
+        self.head.value = html.render_report(replace(found.report, parts=(), notes=(), method=()))
         self._show(self._parts(found.report))
         self.say(_count(found) if narrowing.selects else "")
 

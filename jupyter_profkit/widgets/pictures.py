@@ -17,7 +17,13 @@ import traitlets
 
 from jupyter_profkit.render.scripts import widget_module
 
-__all__ = ["FlameWidget", "GraphWidget"]
+__all__ = ["FlameWidget", "FoldWidget", "GraphWidget"]
+
+
+class FoldWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """Nothing to see: folds the report above it while it lives."""
+
+    _esm = widget_module("fold")
 
 
 class FlameWidget(anywidget.AnyWidget):  # type: ignore[misc]

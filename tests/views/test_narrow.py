@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.views.narrow import Narrowing, hides_library, narrowed
+from jupyter_profkit.views.narrow import Narrowing, hides_library, narrowed, without_empty_tables
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TreeBox, TreeView, Unit
 
 COLUMNS = (Column("Time"), Column("Function", Unit.TEXT))
@@ -40,6 +40,15 @@ def test_a_text_that_no_row_has_leaves_an_empty_table_and_says_so():
     found = narrowed(report(FUNCTIONS), Narrowing("nothing like it"))
     assert found.report.parts[0].rows == ()
     assert found.report.parts[0].footer.startswith("3 of 3 rows left out")
+
+
+def test_tables_of_which_nothing_is_left_go_as_long_as_another_stays():
+    other = table(("9", "read_csv", ""))
+    found = without_empty_tables(narrowed(report(FUNCTIONS, other), Narrowing("clean")))
+    assert names(found.report) == ["Model.clean", "clean_up"]
+    assert len(found.report.parts) == 1
+    nothing = without_empty_tables(narrowed(report(FUNCTIONS, other), Narrowing("no such thing")))
+    assert len(nothing.report.parts) == 2
 
 
 def test_code_of_libraries_is_hidden_where_rows_say_whose_they_are():

@@ -14,6 +14,7 @@ from jupyter_profkit.render.scripts import page_script, widget_module
 from jupyter_profkit.widgets.explorer import Explorer
 from jupyter_profkit.widgets.pictures import FlameWidget
 from tests.builders import cell_lines, line_profile, session
+from tests.timelines import timeline
 from tests.views.test_functions import profile as time_profile
 
 EVIL = "<img src=x onerror=alert(1)></script>$x$'\"&\x1b[31m"
@@ -29,6 +30,7 @@ def memory(label: str = "In [7]", large: int = 9) -> LineMemoryProfile:
 def words(explorer: Explorer) -> str:
     """The text of the view's tables."""
     html = "".join(widget.value for widget in explorer.view.children if hasattr(widget, "value"))
+    html += explorer.head.value
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", html).split())
 
 
@@ -97,7 +99,7 @@ def test_more_digits_are_shown_without_running_again():
 
 def test_orders_of_pstats_are_offered_for_time():
     explorer = Explorer(time_profile())
-    assert [choice for _, choice in control(explorer, "sort").options][:3] == ["tottime", "cumulative", "ncalls"]
+    assert [choice for _, choice in control(explorer, "sort").options][:3] == ["", "tottime", "cumulative"]
     control(explorer, "sort").value = "ncalls"
     found = words(explorer)
     assert found.index("time.sleep") < found.index("Model.clean")
@@ -127,7 +129,7 @@ def test_the_run_that_the_magic_compared_with_is_chosen_at_first():
 
 def test_a_result_that_cannot_be_compared_has_no_such_control():
     explorer = Explorer(time_profile().statements)
-    assert explorer.compare not in explorer.widget.children[0].children
+    assert explorer.compare not in explorer.bar.children
 
 
 def tree() -> CallTree:
@@ -219,3 +221,18 @@ def test_observers_may_be_called_in_several_threads():
 def test_scripts_reach_for_nothing_outside():
     for script in (page_script("flame"), widget_module("flame"), widget_module("graph")):
         assert not re.search(r"https?:|\bimport\b|fetch\(|eval\(|innerHTML|</script", script)
+
+
+def test_a_window_of_time_is_zoomed_into_and_left_again():
+    explorer = Explorer(timeline())
+    window = control(explorer, "window")
+    assert window.value == (0.0, 2.0)
+    whole = explorer.view.children[0].value
+    window.value = (0.5, 1.5)
+    assert explorer.view.children[0].value != whole
+    window.value = (0.0, 2.0)
+    assert explorer.view.children[0].value == whole
+
+
+def test_the_window_that_the_magic_was_given_is_where_the_zoom_begins():
+    assert control(Explorer(timeline(), display={"window": "0.5,1"}), "window").value == (0.5, 1.0)

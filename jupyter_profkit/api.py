@@ -27,6 +27,7 @@ from jupyter_profkit.cells.functions import TimeMeasurement
 from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
 from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.measurement import Measurement
+from jupyter_profkit.cells.repeat import repetitions
 from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
@@ -120,9 +121,9 @@ class Profiler:
         self._enter(sys._getframe(1))
         error: BaseException | None = None
         try:
-            for _ in range(self.values.get("repeat", 1) - 1):
-                function(*args, **kwargs)
-                self._lap()
+            with contextlib.closing(repetitions(self.values.get("repeat", 1), self._lap)) as earlier:
+                for _ in earlier:
+                    function(*args, **kwargs)
             return function(*args, **kwargs)
         except BaseException as raised:
             error = raised

@@ -17,14 +17,15 @@ from typing import Any
 from jupyter_profkit.cells.memory_limit import limit_of, said_of_limit
 from jupyter_profkit.cells.timeline import record_alongside
 from jupyter_profkit.engines.heap import HeapEngine, with_heap
+from jupyter_profkit.engines.laps import Laps
 from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
 from jupyter_profkit.engines.memory_limit import MemoryLimit, data_limit_works, limits_hold
-from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
-from jupyter_profkit.model.session import Method, Session
+from jupyter_profkit.model.repetitions import GrowingLine, Repetitions
+from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.options import Values
 from jupyter_profkit.source import Statements, label_of, source_lines
 
@@ -62,8 +63,20 @@ class LineMemoryMeasurement:
         scope = Scope(filename, functions, values.modules, values.exclude)
         self._limit = limit_of(values.limit)
         lend = self._limit.lend if self._limit is not None else None
+        self._repeat = values.repeat
         self._lines = (
-            _Resident() if values.no_lines else _Lines(scope, frame, None if values.exact else HOT_LINE_BUDGET, lend)
+            _Resident(repeats=values.repeat > 1)
+            if values.no_lines
+            else _Lines(
+                LineMemoryEngine(
+                    scope,
+                    budget=None if values.exact else HOT_LINE_BUDGET,
+                    lend=lend,
+                    repeats=values.repeat > 1,
+                ),
+                scope,
+                frame,
+            )
         )
         self._heap = None if values.no_heap else HeapEngine(scope, insist=values.heap)
         self._heap_is_all = values.no_lines
@@ -113,6 +126,9 @@ class LineMemoryMeasurement:
                 raise
             self._heap, self._no_heap_because = None, str(error)
 
+    def lap(self) -> None:
+        self._lines.lap()
+
     def stop(self) -> None:
         if self._limit is not None:
             self._limit.lift()
@@ -132,18 +148,40 @@ class LineMemoryMeasurement:
             profile = replace(profile, timeline=timeline)
         if self._limit is not None:
             profile = _with_limit(profile, self._limit)
+        if self._repeat > 1:
+            profile = replace(profile, repetitions=self._repetitions(is_over=not session.partial))
         because = self._no_heap_because or (self._heap.failure if self._heap is not None else "")
         if because:
             note = f"the heap columns are left out: {because} (--no-heap hides this note)"
             return replace(profile, method=replace(profile.method, notes=(*profile.method.notes, note)))
         return profile if self._heap is None else _with_heap(profile, self._heap, add=self._heap_is_all)
 
+    def _repetitions(self, *, is_over: bool) -> Repetitions:
+        """What the repetitions left behind, and on which lines: those that hold it, or whose resident memory grew."""
+        laps = self._lines.laps
+        done = tuple(laps.records if is_over else laps.records[:-1])
+        found = Repetitions(self._repeat, done)
+        if not found.leaks:
+            return found
+        least = found.growth * len(found.after_first) / 10
+        grew = {(filename, lineno): n_bytes for (filename, _, lineno), n_bytes in laps.growing().items()}
+        bill = self._heap.bill.lines if self._heap is not None else {}
+        held = {place: figures.kept for place, figures in bill.items() if figures.n_kept >= len(found.after_first)}
+        lines = [_growing_line(*place, n_bytes) for place, n_bytes in (held or grew).items() if n_bytes >= least]
+        return replace(found, growing=tuple(sorted(lines, key=lambda line: -line.n_bytes)))
+
+
+def _growing_line(filename: str, lineno: int, n_bytes: int) -> GrowingLine:
+    text = source_lines(filename)
+    source = text[lineno - 1] if lineno <= len(text) else ""
+    return GrowingLine(Location(filename, lineno, "", label_of(filename)), n_bytes, source.strip())
+
 
 class _Lines:
     """Resident memory by line."""
 
-    def __init__(self, scope: Scope, frame: FrameType | None, budget: int | None, lend: Lend | None) -> None:
-        self._engine = LineMemoryEngine(scope, budget=budget, lend=lend)
+    def __init__(self, engine: LineMemoryEngine, scope: Scope, frame: FrameType | None) -> None:
+        self._engine = engine
         self._block = scope.block
         self._frame = frame
 
@@ -152,6 +190,13 @@ class _Lines:
             # The tracer parses the source in the run; it then finds the memory for that free.
             Statements.of(source_lines(self._block))
         self._engine.start(self._frame)
+
+    @property
+    def laps(self) -> Laps:
+        return self._engine.laps
+
+    def lap(self) -> None:
+        self._engine.lap()
 
     def stop(self) -> None:
         self._engine.stop()
@@ -174,20 +219,38 @@ class _Lines:
 class _Resident:
     """Resident memory of the whole run, where lines are not followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeats: bool = False) -> None:
         self._meter = resident_memory_meter()
         self._running = False
         self._start = self._end = self._peak = 0
+        self._repeats = repeats
+        self.laps = Laps()
 
     def start(self) -> None:
+        if self._repeats:
+            self.laps.start()
         self._meter.open()
         self._running = True
         self._start, _ = self._meter.read()
+        self.laps.begin()
+
+    def lap(self) -> None:
+        self.laps.end()
+        self.laps.collect()
+        self._look()
+        self.laps.add(self._end - self._start)
+        self.laps.begin()
+
+    def _look(self) -> None:
+        self._end, high = self._meter.read()
+        self._peak = max(self._peak, high)
 
     def stop(self) -> None:
         if self._running:
             self._running = False
-            self._end, self._peak = self._meter.read()
+            if self.laps.records:
+                self.lap()
+            self._look()
             self._meter.close()
 
     def profile(self, session: Session) -> LineMemoryProfile:

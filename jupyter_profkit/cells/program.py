@@ -10,6 +10,7 @@ import __future__
 
 import ast
 import builtins
+import contextlib
 import functools
 import io
 import operator
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jupyter_profkit.cells.repeat import repetitions
 from jupyter_profkit.cells.session import OpenMeasurement
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.source import cut_traceback
@@ -75,9 +77,9 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
     builtins.profile = _unchanged  # type: ignore[attr-defined]
     measurement.start()
     try:
-        for _ in range(measurement.opened.repeat - 1):
-            _run_to_its_end(statements, path)
-            measurement.lap()
+        with contextlib.closing(repetitions(measurement.opened.repeat, measurement.lap)) as earlier:
+            for _ in earlier:
+                _run_to_its_end(statements, path)
         _run_once(statements, path)
     except BaseException as error:
         cut_traceback(error)

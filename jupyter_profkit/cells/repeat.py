@@ -23,22 +23,30 @@ What a measurement has to do with it (see `Opened.repeat` and `Repeatable`)::
 
 With several measurements in a cell the greatest N counts, and each hears every lap.
 After an error in repetition k there were k - 1 laps. A measurement that could not
-start repeats nothing. `Block` and ``run_program`` repeat by the same protocol.
+start repeats nothing. What is no cell (a magic's statement, a script, a function)
+is repeated with `repetitions`, by the same protocol::
+
+    with contextlib.closing(repetitions(n, run.lap)) as earlier:
+        for _ in earlier:
+            function()
+    function()
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import CodeType, FrameType
 from typing import Any, Protocol
 
+from jupyter_profkit.cells.progress import Progress
 from jupyter_profkit.cells.prologue import prologue_of
 
-__all__ = ["RepeatTransformer", "Repeater", "prepare", "run_before", "run_before_async", "set_repeater"]
+__all__ = ["RepeatTransformer", "Repeater", "prepare", "repetitions", "run_before", "run_before_async", "set_repeater"]
 
 
 class Repeater(Protocol):
@@ -143,21 +151,23 @@ def run_before(token: int) -> None:
     """Run the repetitions before the last one, in the namespace of the caller."""
     __tracebackhide__ = True
     frame = sys._getframe(1)
-    for code in _repetitions(token, frame):
-        eval(code, frame.f_globals, frame.f_locals)  # noqa: S307 - the user's own code
+    with contextlib.closing(_repetitions(token, frame)) as codes:
+        for code in codes:
+            eval(code, frame.f_globals, frame.f_locals)  # noqa: S307 - the user's own code
 
 
 async def run_before_async(token: int) -> None:
     """The same for a body that awaits."""
     __tracebackhide__ = True
     frame = sys._getframe(1)
-    for code in _repetitions(token, frame):
-        value = eval(code, frame.f_globals, frame.f_locals)  # noqa: S307 - the user's own code
-        if code.co_flags & inspect.CO_COROUTINE:
-            await value
+    with contextlib.closing(_repetitions(token, frame)) as codes:
+        for code in codes:
+            value = eval(code, frame.f_globals, frame.f_locals)  # noqa: S307 - the user's own code
+            if code.co_flags & inspect.CO_COROUTINE:
+                await value
 
 
-def _repetitions(token: int, frame: FrameType) -> Iterator[CodeType]:
+def _repetitions(token: int, frame: FrameType) -> Generator[CodeType]:
     """The codes to run, one after the other; in between the measurements hear of the laps."""
     body = _waiting.pop(token, None)
     if body is None or not _repeaters:  # a loop around the prologue, or unloaded in between
@@ -166,6 +176,14 @@ def _repetitions(token: int, frame: FrameType) -> Iterator[CodeType]:
     if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
         repeater.complain("--repeat is for the top level of a cell; inside another magic's function the body runs once")
         return
-    for _ in range(repeater.repetitions() - 1):
+    for _ in repetitions(repeater.repetitions(), repeater.lap):
         yield from body.codes
-        repeater.lap()
+
+
+def repetitions(n: int, lap: Callable[[], None]) -> Generator[None]:
+    """The `n` repetitions but the last; after each `lap` is called. Closing it wipes the line on the progress."""
+    with Progress("repetitions", total=n) as progress:
+        for _ in range(n - 1):
+            yield
+            progress.advance()
+            lap()

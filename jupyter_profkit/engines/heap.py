@@ -68,6 +68,8 @@ class HeapFigures:
 
     at_peak: int = 0
     kept: int = 0
+    n_kept: int = 0
+    """Allocations that were held at the end."""
 
 
 @dataclass(slots=True)
@@ -261,6 +263,7 @@ def _read_bill(path: Path, scope: Scope) -> HeapBill:
             figures = _figures_of(bill, places, record)
             if figures is not None:
                 figures.kept += record.size
+                figures.n_kept += record.n_allocations
                 bill.kept += record.size
     bill.stacks = CallTree(merged(roots), unit="bytes").prune(_LEAST_SHARE)
     return bill

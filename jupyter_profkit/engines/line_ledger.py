@@ -218,6 +218,17 @@ class LineLedger:
         self._do(self._skip)
         return result
 
+    @property
+    def change(self) -> int:
+        """Bytes, net, since the run began, as of the last event."""
+        return self._last - self.rss_start
+
+    def between(self) -> None:
+        """What changed since the last event on this thread is nobody's, unless a statement is open here."""
+        thread = self._threads.get(get_ident())
+        if thread is None or thread.top is None:
+            self._do(self._skip)
+
     def _skip(self) -> None:
         """Take what changed for memory that was there before the run."""
         rss, _ = self._meter.read()

@@ -19,6 +19,7 @@ from types import CodeType, FrameType
 from typing import Final
 from weakref import WeakSet
 
+from jupyter_profkit.engines.laps import Laps, LineKey
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger, LineStats
 from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
 from jupyter_profkit.engines.relief import Lend
@@ -45,6 +46,7 @@ class LineMemoryEngine:
     meter : where resident memory is read; this system's best by default.
     budget : runs of a statement that are all looked at; after that only some are. None for no end.
     lend : makes room for measuring where the process may have no more memory.
+    repeats : whether `lap` will be called.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class LineMemoryEngine:
         meter: MemoryMeter | None = None,
         budget: int | None = None,
         lend: Lend | None = None,
+        *,
+        repeats: bool = False,
     ) -> None:
         self._scope = scope
         self._meter = meter or resident_memory_meter()
@@ -61,6 +65,8 @@ class LineMemoryEngine:
         self._followed = FollowedCode(scope, self.ledger.without_credit)
         self._tracer = line_tracer(self.ledger, self._followed, lend)
         self._running = False
+        self._repeats = repeats
+        self.laps = Laps()
         self.noise = 0
         self.seconds_per_event = 0.0
 
@@ -92,6 +98,8 @@ class LineMemoryEngine:
         EngineBusyError
             If the interpreter's tracing is somebody else's.
         """
+        if self._repeats:
+            self.laps.start()
         self._meter.open()
         try:
             self._calibrate()
@@ -99,11 +107,31 @@ class LineMemoryEngine:
             self._running = True
             _running.add(self)
             self._tracer.start(frame)
+            self.laps.begin()
         except BaseException:
             self._running = False
             _running.discard(self)
             self._meter.close()
             raise
+
+    def lap(self) -> None:
+        """A repetition is over, and the next begins: garbage is collected, and the account noted."""
+        self.laps.end()
+        self.ledger.between()
+        self.laps.collect()
+        self.ledger.without_credit(self._note_lap)
+        self.laps.begin()
+
+    def _note_lap(self) -> None:
+        self.laps.add(self.ledger.change, self._self_increments())
+
+    def _self_increments(self) -> dict[LineKey, int]:
+        sums: dict[LineKey, int] = {}
+        for lines in self._followed.all():
+            for statement, stats in list(lines.stats.items()):  # other threads may add some
+                key = (lines.code.co_filename, _function_name(lines.code), statement)
+                sums[key] = sums.get(key, 0) + stats.self_increment
+        return sums
 
     def stop(self) -> None:
         """Stop following; a second call does nothing."""
@@ -112,8 +140,13 @@ class LineMemoryEngine:
         self._running = False
         _running.discard(self)
         self._tracer.stop()
+        if self.laps.records:
+            self.laps.end()
+            self.laps.collect()
         self.ledger.close()
         self._meter.close()
+        if self.laps.records:
+            self._note_lap()
 
     def abandon(self) -> None:
         """Stop in a forked child: the account, and perhaps its lock, are the parent's."""

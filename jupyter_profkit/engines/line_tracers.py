@@ -71,7 +71,7 @@ class FollowedCode:
 
     def all(self) -> list[CodeLines]:
         """Every followed code, in the order in which they were first met."""
-        return [lines for _, lines in self._decided.values() if lines is not None]
+        return [lines for _, lines in list(self._decided.values()) if lines is not None]
 
 
 def _is_magic_line(code: CodeType) -> bool:

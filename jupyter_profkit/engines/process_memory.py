@@ -2,6 +2,7 @@
 
     memory = read_process_memory()
     memory.rss, memory.files, memory.free_python, memory.free_c         bytes
+    bytes_in_use()                                                      asked for and not given back
     give_back()                                                         bytes less resident
 
 * Files that are mapped (programs, libraries) come from ``/proc/self/status``.
@@ -26,8 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["ProcessMemory", "can_give_back", "give_back", "read_process_memory", "resident_bytes"]
+__all__ = ["ProcessMemory", "bytes_in_use", "can_give_back", "give_back", "read_process_memory", "resident_bytes"]
 
+_USED_BLOCKS: Final = re.compile(r"# bytes in allocated blocks\s*=\s*([\d,]+)")
 _FREE_BLOCKS: Final = re.compile(r"# bytes in available blocks\s*=\s*([\d,]+)")
 _FREE_POOLS: Final = re.compile(r"unused pools \* \d+ bytes\s*=\s*([\d,]+)")
 _STDERR: Final = 2
@@ -50,6 +52,19 @@ class ProcessMemory:
 def read_process_memory() -> ProcessMemory:
     """How the memory of this process is used now."""
     return ProcessMemory(resident_bytes(), _status("RssFile"), _free_in_python(), _free_in_c())
+
+
+def bytes_in_use() -> int | None:
+    """Bytes that are allocated now, from Python's allocator and the C library; None where these do not tell.
+
+    What was freed and kept for later is not in it, so it shows what resident memory
+    hides: an allocation that was made from memory that the process had already.
+    """
+    library, used = _glibc(), _USED_BLOCKS.search(_allocator_statistics())
+    if library is None or used is None:
+        return None
+    info = library.mallinfo2()
+    return int(used[1].replace(",", "")) + int(info.uordblks) + int(info.hblkhd)
 
 
 def resident_bytes() -> int:

@@ -22,6 +22,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics
 from traitlets import Any as AnyTrait
 
+from jupyter_profkit.cells.repeat import repetitions
 from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain, present_safely
 from jupyter_profkit.cells.targets import Block
 from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
@@ -103,9 +104,9 @@ class ProfkitMagics(Magics):
             run = OpenMeasurement(open_measurement(values, block.filename), name, block.filename)
             run.start()
         try:
-            for _ in range(run.opened.repeat - 1):
-                block.run()
-                run.lap()
+            with contextlib.closing(repetitions(run.opened.repeat, run.lap)) as earlier:
+                for _ in earlier:
+                    block.run()
             value = block.run()
         except BaseException as error:
             run.stop()

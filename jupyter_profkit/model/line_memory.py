@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.call_tree import CallTree
+from jupyter_profkit.model.repetitions import Repetitions
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.model.timeline import MemoryTimeline
@@ -122,6 +123,8 @@ class LineMemoryProfile(Result):
     free_start: int | None = None
     """Bytes that the C allocator held free, for use again, when the run began; None where it does not say."""
     free_end: int | None = None
+    repetitions: Repetitions | None = None
+    """What each repetition left behind; None if the code ran once. All other figures are of all of them."""
 
     @property
     def kept(self) -> int | None:

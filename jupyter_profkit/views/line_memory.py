@@ -15,7 +15,7 @@ from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, 
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
 from jupyter_profkit.views.heap_notes import heap_notes
-from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, View, warning_of
+from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
 
 __all__ = ["report"]
 
@@ -94,11 +94,31 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     return Report(
         title=f"%%memprofile  {profile.session.title}",
         headline=_headline(profile, shown.precision),
-        parts=(*_curve(profile), *parts, *(_flame(profile) if shown.flame else ())),
+        parts=(
+            *_verdict(profile),
+            *_curve(profile),
+            *_repetitions(profile),
+            *parts,
+            *(_flame(profile) if shown.flame else ()),
+        ),
         notes=tuple(_notes(profile, len(tables), shown)),
         method=tuple(_method(profile)),
         warning=warning_of(profile.session),
     )
+
+
+def _verdict(profile: LineMemoryProfile) -> Iterator[View]:
+    if profile.repetitions is not None:
+        from jupyter_profkit.views.repetitions import verdict
+
+        yield TextView("", tuple(verdict(profile.repetitions)))
+
+
+def _repetitions(profile: LineMemoryProfile) -> Iterator[View]:
+    if profile.repetitions is not None and profile.repetitions.done:
+        from jupyter_profkit.views.repetitions import table
+
+        yield table(profile.repetitions)
 
 
 def _curve(profile: LineMemoryProfile) -> Iterator[View]:
@@ -169,8 +189,11 @@ def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[Line
     def weight(record: LineRecord) -> int:
         return max(record.self_increment or 0, _own_peak(record), record.at_peak or 0, record.kept or 0)
 
+    growing = profile.repetitions.growing if profile.repetitions is not None else ()
+    leaking = {(line.at.filename, line.at.lineno) for line in growing}
+    leaks = {record for function, record in profile.lines() if (function.filename, record.lineno) in leaking}
     heavy = sorted((record for record in ran if weight(record) >= floor), key=weight, reverse=True)
-    return set(heavy[:_N_STRONG])
+    return {*heavy[:_N_STRONG], *leaks}
 
 
 def _raised(profile: LineMemoryProfile) -> LineRecord | None:
@@ -288,6 +311,8 @@ def _notes(profile: LineMemoryProfile, n_tables: int, shown: _Display) -> Iterat
             "≈ these lines ran so often that after the first runs they were looked at 20 times a second only: "
             "which of them took memory is approximate, what they took together is right; --exact looks at every run"
         )
+    if profile.repetitions is not None and profile.repetitions.done:
+        yield "the figures of the lines are of all repetitions together"
     if shown.flame and not profile.has_heap:
         yield "there is no flame graph: it is of the heap, which was not measured in this run"
     if n_tables > _MAX_FUNCTIONS:

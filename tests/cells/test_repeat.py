@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 import pytest
@@ -191,3 +192,57 @@ def test_unloading_takes_the_transformer_away(kernel: Kernel) -> None:
     kernel.run("%load_ext jupyter_profkit")
     kernel.run(f"{REPEATED}runs += 1")
     assert kernel.value("runs") == "4"
+
+
+LEAK = "leaked = []\ndef leak(n):\n    temporary = bytearray(2 * n)\n    leaked.append(bytearray(n))\n    return len(temporary)"
+
+
+def test_a_leak_is_told_with_its_size_and_line(kernel: Kernel) -> None:
+    kernel.run(LEAK)
+    reply = kernel.run("%%memprofile --repeat 6 -v found\nfresh = bytearray(5_000_000)\nleak(1_000_000)")
+    assert kernel.value("found.repetitions.leaks") == "True"
+    left = kernel.value("[r.left for r in found.repetitions.done[1:-1]]")
+    assert [
+        n for n in ast.literal_eval(left) if not 990_000 <= n < 1_200_000
+    ] == []  # threads of the kernel take some, too
+    assert kernel.value("round(found.repetitions.growth / 1_000_000, 1)") == "1.0"
+    assert "Leak: each of the 5 repetitions after the first" in reply.reports[0]
+    if kernel.value("found.has_heap") == "True":
+        assert kernel.value("[line.source for line in found.repetitions.growing]") == "['leaked.append(bytearray(n))']"
+        assert kernel.value("6_000_000 <= found.repetitions.growing[0].n_bytes < 6_100_000") == "True"
+
+
+@pytest.mark.parametrize("options", ["", "--no-heap", "--no-lines"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = bytearray(3_000_000)",
+        "x = {i: str(i) for i in range(20_000)}\ny = [object() for _ in range(30_000)]\ndel y",
+        "class A: pass\nfor _ in range(2000):\n    a = A(); a.me = a",
+    ],
+)
+def test_what_is_made_anew_or_waits_to_be_collected_is_no_leak(kernel: Kernel, body: str, options: str) -> None:
+    reply = kernel.run(f"%%memprofile --repeat 5 {options} -v found\n{body}")
+    if "Not measured" not in reply.reports[0]:  # no heap on this Python
+        assert kernel.value("found.repetitions.leaks") == "False"
+        assert "No leak: " in reply.reports[0]
+
+
+def test_a_leak_of_small_objects_is_told(kernel: Kernel) -> None:
+    kernel.run("leaked = []")
+    kernel.run("%%memprofile --no-heap --repeat 5 -q -v found\nleaked.append([object() for _ in range(6000)])")
+    assert kernel.value("found.repetitions.leaks") == "True"
+    assert kernel.value("140_000 < found.repetitions.done[2].left < 170_000") == "True"
+
+
+def test_the_repetition_that_failed_is_told(kernel: Kernel) -> None:
+    reply = kernel.run(f"{REPEATED}runs += 1\nassert runs < 4")
+    assert "3 of 4 repetitions came to their end" in reply.reports[0]
+
+
+def test_repetitions_that_take_long_show_how_far_they_are_and_leave_nothing(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile --no-heap --repeat 5\nimport time; time.sleep(.4)")
+    shown = [bundle["text/plain"] for bundle in reply.displays if "text/plain" in bundle]
+    if isinstance(kernel, Kernel):  # a terminal's line is on standard error, which is none here
+        assert any("repetitions" in text and "of 5" in text for text in shown)
+    assert len(reply.reports) == 1

@@ -180,7 +180,7 @@ class cprofile(Profiler):  # noqa: N801 - named as its magic
     kind = "functions"
 
     def _measurement(self, frame: FrameType) -> Measurement:
-        return TimeMeasurement(self.values)
+        return TimeMeasurement(self.values, frame=frame)
 
 
 class mprof(Profiler):  # noqa: N801 - named as its magic

@@ -27,6 +27,7 @@ from typing import Any
 __all__ = [
     "Statements",
     "cut_traceback",
+    "header_end",
     "is_cell_file",
     "is_user_file",
     "label_of",
@@ -174,7 +175,7 @@ class Statements:
             return cls({})
         starts: dict[int, int] = {}
         for statement in _statements(tree):
-            last = _header_end(statement)
+            last = header_end(statement)
             for lineno in range(statement.lineno + 1, last + 1):
                 starts.setdefault(lineno, statement.lineno)
         return cls(starts)
@@ -209,7 +210,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases", "decorator_list")
 
 
-def _header_end(statement: ast.stmt) -> int:
+def header_end(statement: ast.stmt) -> int:
     """The last line of a statement, of its header only if it has a body."""
     if not hasattr(statement, "body"):
         return statement.end_lineno or statement.lineno

@@ -19,6 +19,7 @@ import time
 from types import CodeType, FrameType
 from typing import Final
 
+from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.stacks import is_import
 
 __all__ = ["CollectionWatch"]
@@ -33,11 +34,13 @@ class CollectionWatch:
     Parameters
     ----------
     filename : file name of the measured cell or script.
+    block : the measured block, if it is none of these.
     """
 
-    def __init__(self, filename: str | None) -> None:
+    def __init__(self, filename: str | None, block: WithBlock | None = None) -> None:
         self.by_statement: dict[CodeType, tuple[float, int]] = {}
         self._filename = filename
+        self._block = block
         self._thread = 0
         self._began = 0.0
         self._statement: CodeType | None = None
@@ -80,5 +83,8 @@ class CollectionWatch:
             if code.co_filename == self._filename and code.co_name == "<module>":
                 self._statement = code
                 return code
+            if self._block is not None and frame is self._block.frame:
+                self._statement = self._block.running
+                return self._statement
             frame = frame.f_back
         return self._statement

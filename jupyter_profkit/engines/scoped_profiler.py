@@ -23,9 +23,11 @@ callbacks are registered with `sys.monitoring` under tool ids of our own:
 * *Roots*: in a cell, recording is on only while the cell's own code runs, or the user's
   other code that the event loop calls (tasks). They switch it on when they are entered
   and off when they are left, so that what the shell does in between is never seen.
-
 * *Coroutines* of the user's are checked as well: whether a call begins or goes on, and
   how long it waited, cProfile does not tell.
+
+* *Statements* of a ``with`` block: its frame is entered and left anew with each of them.
+* *Threads* that the block starts have profilers of their own if they are asked for.
 
 Exceptions that leave a frame have no event per function, so they are always checked.
 """
@@ -33,7 +35,6 @@ Exceptions that leave a frame have no event per function, so they are always che
 from __future__ import annotations
 
 import cProfile
-import functools
 import inspect
 import operator
 import sys
@@ -46,8 +47,11 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from jupyter_profkit.engines.awaits import AwaitLedger
+from jupyter_profkit.engines.blocks import StatementSwitch, WithBlock
+from jupyter_profkit.engines.shell_threads import frames_of, is_any_awake, learn, may_run, shell_threads
+from jupyter_profkit.engines.thread_profilers import CheckedThreads
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
-from jupyter_profkit.source import is_user_file, label_of
+from jupyter_profkit.source import is_user_file
 
 __all__ = ["ScopedProfiler", "is_own_code"]
 
@@ -55,33 +59,11 @@ _PACKAGE: Final = __name__.partition(".")[0]
 _OWN_FOLDER: Final = __file__.removesuffix("engines/scoped_profiler.py").removesuffix("engines\\scoped_profiler.py")
 _PROLOGUE: Final = f"{_PACKAGE}.cells.prologue"
 _NEEDED: Final = ("_pystart_callback", "_pyreturn_callback", "_ccall_callback", "_creturn_callback")
-_SHELL_THREADS: Final = (
-    "IPython.core.history",
-    "ipykernel.control",
-    "ipykernel.heartbeat",
-    "ipykernel.parentpoller",
-    "ipykernel.shellchannel",
-)
-
-
-_KERNEL: Final = {
-    *("IPython", "ipykernel", "jupyter_client", "tornado", "traitlets", "zmq"),
-    *("_weakrefset.py", "asyncio", "contextlib.py", "queue.py", "selectors.py", "threading.py", "weakref.py"),
-}
-"""Libraries that the threads of a kernel sleep in, and wake up in: their first call is one of these."""
-
-_WAITING: Final = {"queue.py", "selectors.py", "threading.py", "zmq"}
-"""Where a thread that is asleep has its innermost frame."""
-
-_shared: Final = {
-    *("dateutil", "json", "logging", "<frozen importlib._bootstrap>"),
-    *("_collections_abc.py", "abc.py", "enum.py", "typing.py"),
-}
-"""Libraries that the threads of a kernel call when they are awake; what they are seen to run besides is added."""
-
 _EVENTS_BETWEEN_LOOKS: Final = 1000
 _EVENTS_AT_MOST: Final = 8000
 """Checked events after which it is looked whether the kernel's threads sleep: the first time, and after some times."""
+
+_THROW: Final = "_pythrow_callback" if hasattr(cProfile.Profile, "_pythrow_callback") else "_pystart_callback"
 
 _STRANGE_CALLS: Final = 100
 """Calls of code that is not the block's, after which it is no longer listened to until the block goes on."""
@@ -101,20 +83,31 @@ class ScopedProfiler:
         the user's other code does that runs meanwhile. None: everything that this thread
         calls between `start` and `stop`, but this package itself.
     builtins : whether calls of functions written in C are recorded.
+    block : the block that calls `start`, if its statements are to be told apart.
+    threads : records those threads that the block starts.
     """
 
-    def __init__(self, filename: str | None = None, *, builtins: bool = True) -> None:
+    def __init__(
+        self,
+        filename: str | None = None,
+        *,
+        builtins: bool = True,
+        block: WithBlock | None = None,
+        threads: CheckedThreads | None = None,
+    ) -> None:
         self.duration = 0.0
         """Seconds from start to stop."""
         self.checks_all = False
         """Whether threads of the user's own run meanwhile."""
         self._filename = filename
         self._builtins = builtins
+        self._threads = threads
         self._profile = cProfile.Profile(builtins=builtins)
         callbacks: Any = self._profile
         self._enter: Callable[..., None] = callbacks._pystart_callback if self.is_available() else _missing
-        self._throw: Callable[..., None] = getattr(callbacks, "_pythrow_callback", self._enter)
+        self._throw: Callable[..., None] = getattr(callbacks, _THROW, self._enter)
         self._leave: Callable[..., None] = callbacks._pyreturn_callback if self.is_available() else _missing
+        self._statements = StatementSwitch(block, self._enter, self._leave) if block is not None else None
         self._codes: dict[int, CodeType] = {}
         self._fast: set[int] = set()
         self._checked: set[int] = set()
@@ -146,15 +139,19 @@ class ScopedProfiler:
             If there are no two free tool ids.
         """
         self._thread = threading.get_ident()
-        self._shell_threads = _shell_threads()
-        self._is_shell_awake = self._is_a_shell_thread_awake()
+        self._shell_threads = shell_threads()
+        self._is_shell_awake = is_any_awake(self._shell_threads)
         self.checks_all = self.checks_all or self._user_code_runs_elsewhere()
+        if self._threads is not None:
+            self._threads.start()
         self._claim_tools()
         if self._filename is None:
             self._enroll_block(sys._getframe(1))
         MONITORING.restart_events()
         self.awaits = AwaitLedger()
         events = MONITORING.events
+        if self._statements is not None:
+            self._statements.open()
         self._began = time.perf_counter()
         MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
 
@@ -166,9 +163,12 @@ class ScopedProfiler:
         self.duration = time.perf_counter() - self._began
         if threading.get_ident() == self._thread:
             self._leave_open_frames(sys._getframe(1))
+        self._leave_open_threads()
         self._release_tools()
         self.awaits.close()
         self._codes.clear()
+        if self._statements is not None:
+            self._statements.close()
 
     def getstats(self) -> list[Any]:
         """The figures, as `cProfile.Profile.getstats` gives them."""
@@ -195,12 +195,20 @@ class ScopedProfiler:
         is_coroutine = self._is_coroutine(code)
         if is_coroutine:
             self._coroutines.add(key)
-        if is_root or is_coroutine or self._needs_check(code):
-            self._checked.add(key)
-            MONITORING.set_local_events(self._scout, code, self._checked_events)
-        else:
-            self._fast.add(key)
-            MONITORING.set_local_events(self._recorder, code, self._fast_events)
+        is_checked = is_root or is_coroutine or self._needs_check(code)
+        (self._checked if is_checked else self._fast).add(key)
+        for step in self._listening(code, is_checked=is_checked):
+            MONITORING.set_local_events(*step)
+
+    def _listening(self, code: CodeType, *, is_checked: bool) -> Iterator[tuple[int, CodeType, int]]:
+        """What each tool is to hear of enrolled code."""
+        scout, recorder = (self._checked_events, 0) if is_checked else (0, self._fast_events)
+        if self._is_block(code):  # its frame is entered and left by statements
+            calls = MONITORING.events.CALL
+            scout = (self._checked_events | MONITORING.events.LINE) & ~(0 if is_checked else calls)
+            recorder &= calls
+        yield self._recorder, code, recorder
+        yield self._scout, code, scout
 
     def _may_be_root(self, code: CodeType) -> bool:
         """Whether the shell or the event loop calls it: what they called once, and any coroutine."""
@@ -223,8 +231,7 @@ class ScopedProfiler:
     def _needs_check(self, code: CodeType) -> bool:
         if self.checks_all or not self._shell_threads:
             return self.checks_all
-        library = _library(code.co_filename)
-        return library in _KERNEL or (self._is_shell_awake and library in _shared)
+        return may_run(code.co_filename, is_awake=self._is_shell_awake)
 
     # other threads
 
@@ -235,7 +242,7 @@ class ScopedProfiler:
             is_user_file(frame.f_code.co_filename)
             for ident, top in others.items()
             if ident != self._thread and ident not in self._shell_threads
-            for frame in _stack(top)
+            for frame in frames_of(top)
         )
 
     def _meet_other_thread(self, ident: int, code: CodeType) -> None:
@@ -247,22 +254,14 @@ class ScopedProfiler:
                 self.checks_all = True
                 self._check_enrolled()
             return
-        library = _library(code.co_filename)
-        is_news = library not in _KERNEL and library not in _shared
-        if is_news:
-            _shared.add(library)
-        if is_news or not self._is_shell_awake:
+        if learn(code.co_filename) or not self._is_shell_awake:
             self._is_shell_awake = True
             self._check_enrolled()
-
-    def _is_a_shell_thread_awake(self) -> bool:
-        tops = sys._current_frames()
-        return not all(_sleeps(tops[ident]) for ident in self._shell_threads if ident in tops)
 
     def _look_at_shell_threads(self) -> None:
         """Once all of them sleep, what they called may run at full speed again."""
         self._n_until_look = self._n_between_looks
-        if self.checks_all or not self._is_shell_awake or self._is_a_shell_thread_awake():
+        if self.checks_all or not self._is_shell_awake or is_any_awake(self._shell_threads):
             return
         self._n_between_looks = min(2 * self._n_between_looks, _EVENTS_AT_MOST)
         self._is_shell_awake = False
@@ -271,21 +270,21 @@ class ScopedProfiler:
     def _check_enrolled(self) -> None:
         """Move enrolled code from the fast callbacks to the checked ones."""
         keys = [key for key in list(self._fast) if self._needs_check(self._codes[key])]
-        steps: list[tuple[Any, ...]] = [(self._checked.update, keys), (self._fast.difference_update, keys)]
-        for key in keys:
-            steps.append((MONITORING.set_local_events, self._scout, self._codes[key], self._checked_events))
-            steps.append((MONITORING.set_local_events, self._recorder, self._codes[key], 0))
-        steps.append((MONITORING.restart_events,))
-        _in_one_go(steps)
+        self._move(keys, self._fast, self._checked)
 
     def _uncheck_enrolled(self) -> None:
         """Move enrolled code from the checked callbacks to the fast ones, where that will do."""
         kept = self._roots | self._coroutines
         keys = [key for key in list(self._checked) if key not in kept and not self._needs_check(self._codes[key])]
-        steps: list[tuple[Any, ...]] = [(self._fast.update, keys), (self._checked.difference_update, keys)]
+        self._move(keys, self._checked, self._fast)
+
+    def _move(self, keys: list[int], source: set[int], target: set[int]) -> None:
+        steps: list[tuple[Any, ...]] = [(target.update, keys), (source.difference_update, keys)]
         for key in keys:
-            steps.append((MONITORING.set_local_events, self._scout, self._codes[key], 0))
-            steps.append((MONITORING.set_local_events, self._recorder, self._codes[key], self._fast_events))
+            listening = self._listening(self._codes[key], is_checked=target is self._checked)
+            steps += [(MONITORING.set_local_events, *step) for step in listening]
+        if target is self._checked:
+            steps.append((MONITORING.restart_events,))
         _in_one_go(steps)
 
     # what the scout hears
@@ -294,7 +293,8 @@ class ScopedProfiler:
         ident = threading.get_ident()
         if ident != self._thread:
             self._meet_other_thread(ident, code)
-        elif id(code) in self._fast:
+            self._begin_elsewhere(code, "_pystart_callback", offset)
+        elif id(code) in self._fast and not self._is_block(code):
             return MONITORING.DISABLE
         elif not self._begin(code, self._enter, offset) and not self._is_on:
             return self._may_be_disabled(code)
@@ -302,12 +302,16 @@ class ScopedProfiler:
 
     def _may_be_disabled(self, code: CodeType) -> object:
         """Code that runs while the block does not is not listened to for long, until the block goes on."""
+        if self._threads is not None:
+            return None  # in another thread the same code may be the block's
         n_calls = self._strange_calls[code] = self._strange_calls.get(code, 0) + 1
         return MONITORING.DISABLE if n_calls > _STRANGE_CALLS else None
 
     def _on_throw(self, code: CodeType, offset: int, error: BaseException) -> None:
         if threading.get_ident() == self._thread:
             self._begin(code, self._throw, offset, error)
+        else:
+            self._begin_elsewhere(code, _THROW, offset, error)
 
     def _begin(self, code: CodeType, enter: Callable[..., None], *event: object) -> bool:
         """A call begins, if it is the block's.
@@ -326,7 +330,7 @@ class ScopedProfiler:
         if key in self._coroutines:
             self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
-            enter(code, *event)
+            enter(self._recorded_as(code, sys._getframe(2)) if self._is_block(code) else code, *event)
         self._n_until_look -= 1
         if not self._n_until_look:
             self._look_at_shell_threads()
@@ -344,13 +348,45 @@ class ScopedProfiler:
 
     def _left(self, code: CodeType, offset: int, value: object) -> None:
         key = id(code)
-        if not self._is_on or key not in self._codes or threading.get_ident() != self._thread:
+        if key not in self._codes:
             return
-        self._leave(code, offset, value)
+        if threading.get_ident() != self._thread:
+            self._tell_elsewhere("_pyreturn_callback", code, offset, value)
+            return
+        if not self._is_on:
+            return
+        self._leave(self._recorded_as(code, sys._getframe(2)) if self._is_block(code) else code, offset, value)
         if key in self._roots:
             self._n_roots_open -= 1
             if not self._n_roots_open:
                 self._switch(on=False)
+
+    def _is_block(self, code: CodeType) -> bool:
+        return self._statements is not None and code is self._statements.code
+
+    def _recorded_as(self, code: CodeType, frame: FrameType) -> CodeType:
+        """What the profiler takes a frame's code for."""
+        return self._statements.stands_for(code, frame) if self._statements is not None else code
+
+    # the threads that the block starts
+
+    def _begin_elsewhere(self, code: CodeType, name: str, *event: object) -> None:
+        if self._threads is None or is_own_code(code) or self._threads.callback(name) is None:
+            return
+        if id(code) not in self._codes:
+            self._enroll(code)
+        self._tell_elsewhere(name, code, *event)
+
+    def _tell_elsewhere(self, name: str, *event: object) -> None:
+        callback = self._threads.callback(name) if self._threads is not None else None
+        if callback is not None:
+            callback(*event)
+
+    def _leave_open_threads(self) -> None:
+        for profile, frame in self._threads.open_frames() if self._threads is not None else ():
+            for open_frame in frames_of(frame):
+                if id(open_frame.f_code) in self._codes:
+                    profile._pyreturn_callback(open_frame.f_code, 0, None)
 
     def _switch(self, *, on: bool) -> None:
         self._is_on = on
@@ -360,11 +396,15 @@ class ScopedProfiler:
         self._register(self._recorder, self._fast_callbacks if on else dict.fromkeys(self._fast_callbacks))
 
     def _checked_callback(self, callback: Callable[..., None]) -> Callable[..., None]:
-        thread, get_ident = self._thread, threading.get_ident
+        thread, get_ident, tell_elsewhere = self._thread, threading.get_ident, self._tell_elsewhere
+        name = getattr(callback, "__name__", "")
 
         def check(*event: object) -> None:
-            if self._is_on and get_ident() == thread:
-                callback(*event)
+            if get_ident() == thread:
+                if self._is_on:
+                    callback(*event)
+            elif self._threads is not None:
+                tell_elsewhere(name, *event)
 
         return check
 
@@ -405,7 +445,10 @@ class ScopedProfiler:
         }
         checked |= dict.fromkeys(("PY_START", "PY_RESUME"), self._on_start)
         checked |= dict.fromkeys(("PY_RETURN", "PY_UNWIND"), self._on_leave)
-        self._register(scout, checked | {"PY_YIELD": self._on_yield, "PY_THROW": self._on_throw})
+        checked |= {"PY_YIELD": self._on_yield, "PY_THROW": self._on_throw}
+        if self._statements is not None:
+            checked["LINE"] = self._statements.on_line
+        self._register(scout, checked)
         self._switch(on=self._is_on)
 
     @property
@@ -438,42 +481,16 @@ class ScopedProfiler:
 
     def _leave_open_frames(self, frame: FrameType | None) -> None:
         """End the calls that still run, as disabling a cProfile does."""
-        for open_frame in _stack(frame) if self._is_on else ():
+        for open_frame in frames_of(frame) if self._is_on else ():
             if id(open_frame.f_code) in self._codes:
-                self._leave(open_frame.f_code, 0, None)  # cProfile ignores it when no call is open
+                code = self._recorded_as(open_frame.f_code, open_frame)
+                self._leave(code, 0, None)  # cProfile ignores it when no call is open
 
 
 def _missing(*_: object) -> None:
     raise AssertionError("is_available() was not asked")
 
 
-@functools.lru_cache(maxsize=4096)
-def _library(filename: str) -> str:
-    """The package or module that a file belongs to, as `_shared` lists them."""
-    return label_of(filename).replace("\\", "/").partition("/")[0]
-
-
-def _sleeps(frame: FrameType) -> bool:
-    """Whether a thread of the shell with this innermost frame waits for something; one of them only ever polls."""
-    filename = frame.f_code.co_filename
-    return _library(filename) in _WAITING or filename.endswith("parentpoller.py")
-
-
 def _in_one_go(calls: Iterable[tuple[Any, ...]]) -> None:
     """Make calls of C functions with no other thread in between: no Python code runs there."""
     deque(starmap(operator.call, list(calls)), maxlen=0)
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def _shell_threads() -> frozenset[int]:
-    """The threads of IPython and of the kernel, in which no code of the user's runs."""
-    return frozenset(
-        thread.ident
-        for thread in threading.enumerate()
-        if thread.ident is not None and (type(thread).__module__ in _SHELL_THREADS or thread.name == "IOPub")
-    )

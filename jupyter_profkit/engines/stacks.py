@@ -31,6 +31,7 @@ from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
 from jupyter_profkit.engines.awaits import current_task
+from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.idle import IdleMeter
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
@@ -96,12 +97,18 @@ class StackSampler:
     filename : file name of the measured cell or script; None for the block that calls `start`.
     interval : seconds between two samples.
     pacer : what ticks; by default the best one for the thread.
+    block : the block that calls `start`, if its statements are to be told apart.
     """
 
     def __init__(
-        self, filename: str | None = None, interval: float = 0.001, pacer: Callable[[Tick], Pacer] | None = None
+        self,
+        filename: str | None = None,
+        interval: float = 0.001,
+        pacer: Callable[[Tick], Pacer] | None = None,
+        block: WithBlock | None = None,
     ) -> None:
         self._filename = filename
+        self._block = block
         self._interval = interval
         self._make_pacer: Callable[[Tick], Pacer] = pacer if pacer is not None else pacer_for
         self._pacer: Pacer | None = None
@@ -156,6 +163,8 @@ class StackSampler:
         base, filename = self._base, self._filename
         while frame is not None:
             code = frame.f_code
+            if frame is base and self._block is not None:
+                return [*codes, self._block.running]
             if not codes or code is not codes[-1]:
                 codes.append(code)
             if frame is base or (code.co_filename == filename and code.co_name == "<module>"):
@@ -171,6 +180,8 @@ class StackSampler:
         while type(waits) in _CODE_AND_AWAITED:  # of other awaitables nothing is asked: it might run the user's code
             code_name, awaited_name = _CODE_AND_AWAITED[type(waits)]
             code = getattr(waits, code_name)
+            if self._block is not None and code is self._base_code:
+                code = self._block.running
             if found or self._begins_block(code):
                 found.append(code)
             waits = getattr(waits, awaited_name)
@@ -247,6 +258,14 @@ class StackSampler:
                 _add_running(spent, running, node)
         return found
 
+    def by_statement(self) -> dict[CodeType, float]:
+        """Seconds of each statement of a block, all that ran meanwhile included."""
+        found: dict[CodeType, float] = {}
+        for codes, node in self._leaves():
+            if codes and self._block is not None and codes[0] in self._block.codes and _SUSPENDED not in codes:
+                found[codes[0]] = found.get(codes[0], 0.0) + node.weight
+        return found
+
     def _add_suspended(self, spent: Meanwhile, running: Sequence[CodeType], node: _Node) -> None:
         if self._of_the_block(running):
             spent.tasks += node.weight
@@ -266,6 +285,8 @@ class StackSampler:
         return codes[first:]
 
     def _begins_block(self, code: CodeType) -> bool:
+        if self._block is not None:
+            return code in self._block.codes
         return code is self._base_code or (code.co_filename == self._filename and code.co_name == "<module>")
 
     def _is_users(self, code: CodeType) -> bool:
@@ -275,6 +296,8 @@ class StackSampler:
         """How the frame of `code` is shown; None if it counts on its caller."""
         if is_own_code(code):
             return None
+        if self._block is not None and code in self._block.codes:
+            code = self._block.code
         if code.co_filename == self._filename and code.co_name == "<module>":
             return _statement(code)
         name = code.co_qualname.replace("<locals>.", "")

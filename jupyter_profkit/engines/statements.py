@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Final
 
+from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.stacks import Meanwhile
 from jupyter_profkit.model.functions import RowKind, StatementRecord
+from jupyter_profkit.source import source_lines
 
 __all__ = ["StatementFigures", "statement_records"]
 
@@ -44,13 +46,28 @@ class StatementFigures:
     source: str
     time: float
     """Seconds that its frame was on the stack, the display of its value not included."""
-    calls: int
+    calls: int | None
+    """None where they are not known."""
     shown: float = 0.0
     """Seconds for the display of its value."""
     n_shown: int = 0
     imports: float = 0.0
     """Seconds for loading modules at its own request."""
     n_imports: int = 0
+
+
+def source_line(filename: str, lineno: int) -> str:
+    """A line of a file without its indentation; empty if it is not to be had."""
+    lines = source_lines(filename)
+    return lines[lineno - 1].strip() if 0 < lineno <= len(lines) else ""
+
+
+def sampled_figures(block: WithBlock, seconds: Mapping[CodeType, float]) -> Iterator[StatementFigures]:
+    """The figures of a block's statements as a sampler saw them."""
+    for code, (first, last) in block.codes.items():
+        if code in seconds:
+            source = source_line(block.code.co_filename, first)
+            yield StatementFigures(code, first, last, source, seconds[code], calls=None)
 
 
 def statement_records(
@@ -111,4 +128,5 @@ def _rows(
 def _joined(one: StatementRecord, other: StatementRecord) -> StatementRecord:
     """A statement that ran twice, as one row; or what several have in common."""
     end = max(one.end_lineno, other.end_lineno)
-    return replace(one, time=one.time + other.time, calls=one.calls + other.calls, end_lineno=end)
+    calls = None if one.calls is None or other.calls is None else one.calls + other.calls
+    return replace(one, time=one.time + other.time, calls=calls, end_lineno=end)

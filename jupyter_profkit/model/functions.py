@@ -113,15 +113,15 @@ class StatementRecord:
     """Of another row than a statement's: what it is, in words."""
     time: float
     """Seconds, everything it called included, less what has a row of its own."""
-    calls: int
-    """Calls that the statement itself made, builtins included; modules loaded; collections."""
+    calls: int | None
+    """Calls that the statement itself made, builtins included; modules loaded; collections. None if not known."""
     end_lineno: int = 0
     kind: RowKind = "statement"
 
 
 @dataclass(frozen=True, slots=True)
 class StatementProfile(Result):
-    """The cell's statements, with `to_dataframe()` of their own."""
+    """The top-level statements of a cell, script or block, with `to_dataframe()` of their own."""
 
     kind: ClassVar[str] = "statements"
     columns: ClassVar[tuple[str, ...]] = ("lineno", "source", "time", "share", "calls")
@@ -160,6 +160,8 @@ class TimeProfile(Result):
     """The call paths that took the time, sampled in the same run."""
     coroutines: tuple[CoroutineRecord, ...] = ()
     """The user's coroutine functions; empty before Python 3.12."""
+    threads: tuple[TimeProfile, ...] = ()
+    """With ``threads=True``, a profile for each thread that was started; its name is its session's title."""
 
     @property
     def stats(self) -> pstats.Stats:

@@ -40,6 +40,13 @@ CPROFILE = OptionSet(
         ),
         Option("modules", ("-m", "--module"), Kind.TEXT, (), "show only functions of this module", "GLOB", repeat=True),
         Option("exclude", ("-x", "--exclude"), Kind.TEXT, (), "leave functions or modules out", "GLOB", repeat=True),
+        Option(
+            "threads",
+            ("--threads",),
+            Kind.FLAG,
+            False,
+            "a table for each thread that is started here, too",
+        ),
         Option("no_builtins", ("--no-builtins",), Kind.FLAG, False, "count functions written in C on their caller"),
         Option("no_flame", ("--no-flame",), Kind.FLAG, False, "no flame graph: do not sample stacks"),
         Option("interval", ("--interval",), Kind.SECONDS, 0.001, "sample the stack every so many seconds", "SECONDS"),

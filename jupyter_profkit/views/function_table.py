@@ -25,7 +25,7 @@ from jupyter_profkit.views.packages import Package, library_of, packages
 from jupyter_profkit.views.report import Cell, Column, Row, TableView, TextView, Unit
 from jupyter_profkit.views.words import LONGEST_NAME, calls_text, clip, name_of, plural, seconds_text
 
-__all__ = ["Display", "function_tables", "no_match"]
+__all__ = ["Display", "function_tables", "no_match", "thread_tables"]
 
 _COLUMNS: Final = (
     Column("ncalls", tip="all calls; with recursion all/primitive"),
@@ -35,11 +35,14 @@ _COLUMNS: Final = (
     Column("percall", tip="cumtime / primitive calls"),
     Column("filename:lineno(function)", Unit.TEXT),
 )
+_THREAD_COLUMNS: Final = (Column("ncalls"), Column("tottime"), Column("functions"), Column("thread", Unit.TEXT))
 _N_ROWS: Final = 40
+"""The reader's own functions at most, and twice as many as libraries."""
 _N_ROWS_FOLDED: Final = 15
 _N_ROWS_AT_MOST: Final = 500
 _N_WITH_FOLDS: Final = 20
-_N_PACKAGES: Final = 20
+_N_ROWS_OF_THREAD: Final = 10
+_N_THREADS: Final = 6
 _N_OF_PACKAGE: Final = 8
 _HEAVY: Final = 0.1
 """The share of the time from which a library's functions are listed in plain text, too."""
@@ -135,6 +138,23 @@ def function_tables(profile: TimeProfile, shown: Display) -> Iterator[TableView]
             yield table.in_order(key)
 
 
+def thread_tables(threads: Sequence[TimeProfile], shown: Display) -> Iterator[TableView]:
+    """A table for each thread, the one with most time first."""
+    busy = sorted(threads, key=lambda thread: (-thread.tottime, thread.session.title))
+    for thread in busy[:_N_THREADS]:
+        table = _Table(thread, Listed(list(thread.functions)))
+        view = table.listing(shown) if shown.lists else table.by_package(folded=False, n_rows=_N_ROWS_OF_THREAD)
+        yield dataclasses.replace(view, caption=f"Thread {thread.session.title}: {view.caption}")
+    others = busy[_N_THREADS:]
+    if others:
+        yield TableView("Other threads, seconds", _THREAD_COLUMNS, tuple(_thread_row(thread) for thread in others))
+
+
+def _thread_row(thread: TimeProfile) -> Row:
+    figures = (str(thread.ncalls), seconds_text(thread.tottime), f"{len(thread.functions):,}", thread.session.title)
+    return Row(tuple(map(Cell, figures)))
+
+
 def no_match(profile: TimeProfile, shown: Display) -> str:
     """What is said if functions were asked for by name and none of that name ran."""
     if not shown.selects or not profile.functions:
@@ -170,16 +190,16 @@ class _Table:
         caption = f"All functions by {_ORDERS[key][0]}, seconds"
         return dataclasses.replace(self._view(caption, kept), folded=True, in_text=False)
 
-    def by_package(self, *, folded: bool) -> TableView:
+    def by_package(self, *, folded: bool, n_rows: int = _N_ROWS) -> TableView:
         """The reader's own functions, then a row for each library with its functions under it."""
         own = [record for record in self._listed.records if record.is_user]
-        kept = _first(own, "tottime", _N_ROWS)
-        libraries = packages(self._listed.records)
-        rows = self._rows(kept, _N_WITH_FOLDS)
+        kept = _first(own, "tottime", n_rows)
+        libraries, n_libraries = packages(self._listed.records), n_rows // 2
+        rows = self._rows(kept, n_rows // 2)
         rows += self._rest(own, kept, "of your own")
-        rows += [self._package_row(package) for package in libraries[:_N_PACKAGES]]
-        others = [record for package in libraries[_N_PACKAGES:] for record in package.records]
-        rows += self._rest(others, (), f"in {len(libraries) - _N_PACKAGES} more libraries")
+        rows += [self._package_row(package) for package in libraries[:n_libraries]]
+        others = [record for package in libraries[n_libraries:] for record in package.records]
+        rows += self._rest(others, (), f"in {len(libraries) - n_libraries} more libraries")
         caption = "Functions: your own, then each library as one row, seconds"
         return TableView(caption, _COLUMNS, tuple(rows), self._footer(kept), folded, in_text=not folded)
 

@@ -14,7 +14,7 @@ from jupyter_profkit.model.functions import TimeProfile
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.call_tree import flame_view, method_of
 from jupyter_profkit.views.coroutines import coroutine_tables
-from jupyter_profkit.views.function_table import Display, function_tables, no_match
+from jupyter_profkit.views.function_table import Display, function_tables, no_match, thread_tables
 from jupyter_profkit.views.report import Report, TreeView, warning_of
 from jupyter_profkit.views.statements import heaviest_statement, statement_tables, title_of
 from jupyter_profkit.views.words import clip, name_of, percent, plural
@@ -47,6 +47,7 @@ def report(result: TimeProfile, **display: Any) -> Report:
             *statement_tables(result.statements),
             *coroutine_tables(result.coroutines),
             *function_tables(result, shown),
+            *thread_tables(result.threads, shown),
             *_flame(result, shown),
         ),
         notes=tuple(filter(None, (no_match(result, shown), *_notes(result)))),

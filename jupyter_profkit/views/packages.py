@@ -85,8 +85,8 @@ def _from_outside(records: Iterable[FunctionRecord], name: str, library: Mapping
     """Cumulative time of the calls that came from outside; the package's calls of itself are in them."""
     seconds = 0.0
     for record in records:
-        if record.callers:
-            seconds += sum(caller.cumtime for caller in record.callers if library.get(caller.caller, "") != name)
-        else:
-            seconds += record.cumtime
+        inside = sum(caller.cumtime for caller in record.callers if library.get(caller.caller, "") == name)
+        outside = sum(caller.cumtime for caller in record.callers) - inside
+        # Calls from the measured block have no caller; with recursion the shares of the callers overlap.
+        seconds += max(outside, record.cumtime - inside)
     return seconds

@@ -101,7 +101,7 @@ def _statement_row(statements: StatementProfile, record: StatementRecord, strong
         Cell(str(record.lineno) if is_statement else ""),
         Cell(format_seconds(record.time)),
         Cell(percent(share), share if share >= 0.005 else None),
-        Cell(f"{record.calls:,}" if is_statement or record.calls else ""),
+        Cell(f"{record.calls:,}" if record.calls or (is_statement and record.calls is not None) else ""),
         Cell(clip(source, _LONGEST_LINE)),
     )
     return Row(cells, strong)

@@ -19,7 +19,7 @@ import pytest
 
 import jupyter_profkit.cells.prologue  # noqa: F401 - imported before it is measured
 from jupyter_profkit import cprofile
-from jupyter_profkit.engines import scoped_profiler, tool_slots
+from jupyter_profkit.engines import scoped_profiler, shell_threads, tool_slots
 from jupyter_profkit.engines.functions import FunctionEngine, PlainProfiler
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.errors import EngineBusyError
@@ -356,7 +356,7 @@ def test_a_library_that_a_thread_of_the_shell_is_seen_to_run_is_checked_from_the
         engine.stop()
     finally:
         thread.join()
-        scoped_profiler._shared.discard("textwrap.py")
+        shell_threads._shared.discard("textwrap.py")
     assert by_name(engine)["shorten"].ncalls == 1
     assert by_name(engine)["_split"].ncalls == 1
     assert "dedent" not in by_name(engine)

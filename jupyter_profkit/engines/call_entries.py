@@ -1,0 +1,258 @@
+"""cProfile's entries, and what of them is the measured block's own.
+
+    graph = CallGraph(profile.getstats(), "/tmp/ipykernel_7/123.py")
+    graph.functions(), graph.statements()
+
+The entries are a graph: for each function its totals, and for each pair of caller and
+callee the share of that pair. What the user's code does not reach in that graph (the
+shell around the cell, this package) is taken out, and so are the shares of its calls in
+what both use.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from types import CodeType
+from typing import Any, Final, NamedTuple
+
+from jupyter_profkit.engines.blocks import WithBlock
+from jupyter_profkit.engines.pauses import CollectionWatch
+from jupyter_profkit.engines.scoped_profiler import is_own_code
+from jupyter_profkit.engines.stacks import is_display_hook, is_import
+from jupyter_profkit.engines.statements import StatementFigures, source_line
+from jupyter_profkit.engines.timers import SignalPacer
+from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key
+from jupyter_profkit.source import is_user_file, label_of, line_range
+
+__all__ = ["CallGraph"]
+
+_CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
+"""What plain cProfile takes for a call that the measured code made."""
+
+_SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
+
+
+class Share(NamedTuple):
+    """Calls and seconds, of a function or of a pair of caller and callee."""
+
+    ncalls: int
+    reccalls: int
+    tottime: float
+    cumtime: float
+
+    @classmethod
+    def of(cls, entry: Any) -> Share:
+        return cls(entry.callcount, entry.reccallcount, entry.inlinetime, entry.totaltime)
+
+    def plus(self, other: Share) -> Share:
+        return Share(
+            self.ncalls + other.ncalls,
+            self.reccalls + other.reccalls,
+            self.tottime + other.tottime,
+            self.cumtime + other.cumtime,
+        )
+
+    def less(self, other: Share) -> Share:
+        return Share(
+            self.ncalls - other.ncalls,
+            self.reccalls - other.reccalls,
+            max(self.tottime - other.tottime, 0.0),
+            max(self.cumtime - other.cumtime, 0.0),
+        )
+
+
+_NOTHING: Final = Share(0, 0, 0.0, 0.0)
+
+
+class CallGraph:
+    """cProfile's entries, less those that are not the measured block's.
+
+    Parameters
+    ----------
+    entries : what `cProfile.Profile.getstats` gave.
+    filename : file name of the measured cell, or None for a block.
+    block : of a block, what stands for its statements; they call, but are no functions.
+    """
+
+    def __init__(self, entries: Iterable[Any], filename: str | None, block: WithBlock | None = None) -> None:
+        self._filename = filename
+        self._block_lines = {id(code): lines for code, lines in block.codes.items()} if block is not None else {}
+        self._entries = {id(entry.code): entry for entry in entries if entry.callcount}
+        statements = {key for key in self._entries if key in self._block_lines}
+        self._statements = [self._entries.pop(key) for key in statements]
+        self._callers: dict[int, dict[int, Share]] = defaultdict(dict)
+        for key, entry in self._entries.items():
+            for call in entry.calls or ():
+                if call.callcount and id(call.code) in self._entries:
+                    self._callers[id(call.code)][key] = Share.of(call)
+        self._roots = frozenset(key for key in self._entries if self._is_root(key))
+        reached = self._reach(self._roots)
+        shares = {key: self._share(key, reached) for key in reached}
+        self._shares = {key: share for key, share in shares.items() if share.ncalls}
+
+    @property
+    def ncalls(self) -> int:
+        """Calls of all functions."""
+        return sum(share.ncalls for share in self._shares.values())
+
+    def functions(self) -> Iterator[FunctionRecord]:
+        """A record for each name, line and file; code objects that share all three are one, as in pstats."""
+        groups: dict[Key, list[int]] = defaultdict(list)
+        for key in self._shares:
+            groups[_pstats_key(self._entries[key].code)].append(key)
+        for name, keys in groups.items():
+            share = functools.reduce(Share.plus, (self._shares[key] for key in keys))
+            yield self._record(name, keys, share)
+
+    def statements(self) -> Iterator[StatementFigures]:
+        """The figures of each top-level statement of the cell, or of the block."""
+        for entry in self._statements:
+            yield self._statement(entry, *self._block_lines[id(entry.code)])
+        for key in self._shares:
+            code = self._entries[key].code
+            if isinstance(code, CodeType) and code.co_filename == self._filename and code.co_name == "<module>":
+                yield self._statement(self._entries[key], *line_range(code))
+
+    def _statement(self, entry: Any, first: int, last: int) -> StatementFigures:
+        calls = [call for call in entry.calls or () if not _is_own(call.code)]
+        displays = [call for call in calls if self._displays(call.code)]
+        imports = [call for call in calls if is_import(call.code)]
+        shown = sum(call.totaltime for call in displays)
+        return StatementFigures(
+            entry.code,
+            first,
+            last,
+            source=source_line(entry.code.co_filename, first),
+            time=max(entry.totaltime - shown, 0.0),
+            calls=sum(call.callcount for call in calls) - sum(call.callcount for call in displays),
+            shown=shown,
+            n_shown=len(displays),
+            imports=sum(call.totaltime for call in imports),
+            n_imports=sum(call.callcount for call in imports),
+        )
+
+    def _displays(self, code: CodeType | str) -> bool:
+        """Whether `code` is IPython's display hook, and had something to display: not None, nor silenced by ``;``."""
+        if not isinstance(code, CodeType) or code.co_name != "__call__" or not is_display_hook(code):
+            return False
+        called = self._entries[id(code)].calls if id(code) in self._entries else None
+        return any(getattr(call.code, "co_name", "") == "start_displayhook" for call in called or ())
+
+    def counts(self) -> Iterator[tuple[CodeType | str, int]]:
+        """Each code object, and how often it was called."""
+        for key, share in self._shares.items():
+            yield self._entries[key].code, share.ncalls
+
+    def has_coroutines(self) -> bool:
+        """Whether coroutine functions of the user's ran."""
+        codes = (code for code, _ in self.counts() if isinstance(code, CodeType) and code.co_name != "<module>")
+        return any(code.co_flags & inspect.CO_COROUTINE and self._is_users(code) for code in codes)
+
+    def n_calls(self, code: CodeType) -> int:
+        """How often `code` was called."""
+        share = self._shares.get(id(code))
+        return share.ncalls if share is not None else 0
+
+    def _is_root(self, key: int) -> bool:
+        """Whether what this code calls is the block's business, whoever called it itself.
+
+        In a cell that is the cell's own code, and the user's other code: the event
+        loop calls it, too, on the cell's behalf. In a block it is whatever nobody called.
+        """
+        code = self._entries[key].code
+        if isinstance(code, CodeType) and _is_own(code):
+            return False
+        if self._filename is not None:
+            return isinstance(code, CodeType) and self._is_users(code)
+        return bool(self._entries[key].callcount > sum(share.ncalls for share in self._callers[key].values()))
+
+    def _is_users(self, code: CodeType) -> bool:
+        return code.co_filename == self._filename or is_user_file(code.co_filename)
+
+    def _reach(self, roots: Iterable[int]) -> set[int]:
+        reached, waiting = set(roots), list(roots)
+        while waiting:
+            caller = waiting.pop()
+            for call in self._entries[caller].calls or ():
+                key = id(call.code)
+                if key in self._entries and key not in reached and self._leads_on(caller, call.code):
+                    reached.add(key)
+                    waiting.append(key)
+        return reached
+
+    def _leads_on(self, caller: int, code: CodeType | str) -> bool:
+        """Whether the block reaches `code` if it reaches its caller.
+
+        A builtin such as ``next`` is one entry for the cell and for the shell around
+        it, which plain cProfile hears too; what it calls of the shell's is not the cell's.
+        """
+        if isinstance(code, str) or self._filename is None:
+            return not _is_own(code)
+        is_shared = isinstance(self._entries[caller].code, str)
+        return not _is_own(code) and not (is_shared and _SHELL.search(code.co_filename))
+
+    def _share(self, key: int, reached: set[int]) -> Share:
+        """The totals of a function, less the calls that came from outside the block."""
+        total = self._total(key)
+        inside = _sum(share for caller, share in self._callers[key].items() if caller in reached)
+        if (key in self._roots and self._filename is not None) or inside.ncalls == total.ncalls:
+            return total
+        if key in self._roots:
+            outside = _sum(share for caller, share in self._callers[key].items() if caller not in reached)
+            return total.less(outside)
+        # With recursion the shares of the callers overlap, and add up to more than the total.
+        return Share(
+            inside.ncalls, total.reccalls, min(inside.tottime, total.tottime), min(inside.cumtime, total.cumtime)
+        )
+
+    def _total(self, key: int) -> Share:
+        """All that was recorded of a function; that we looked on meanwhile takes nothing from its own time."""
+        entry = self._entries[key]
+        share = Share.of(entry)
+        between = sum(call.totaltime for call in entry.calls or () if call.code in _CALLED_IN_BETWEEN)
+        return share._replace(tottime=share.tottime + between)
+
+    def _record(self, name: Key, keys: list[int], share: Share) -> FunctionRecord:
+        code = self._entries[keys[0]].code
+        filename, lineno, function = name
+        return FunctionRecord(
+            function,
+            filename,
+            lineno,
+            ncalls=share.ncalls,
+            pcalls=share.ncalls - min(share.reccalls, share.ncalls),
+            tottime=share.tottime,
+            cumtime=share.cumtime,
+            callers=tuple(self._caller_records(keys)),
+            label=label_of(filename),
+            is_user=isinstance(code, CodeType) and self._is_users(code),
+            qualname=code.co_qualname if isinstance(code, CodeType) else "",
+        )
+
+    def _caller_records(self, keys: list[int]) -> Iterator[CallerRecord]:
+        groups: dict[Key, Share] = defaultdict(lambda: _NOTHING)
+        for key in keys:
+            for caller, share in self._callers[key].items():
+                if caller in self._shares:
+                    name = _pstats_key(self._entries[caller].code)
+                    groups[name] = groups[name].plus(share)
+        for name, share in groups.items():
+            yield CallerRecord(name, share.ncalls, share.ncalls - share.reccalls, share.tottime, share.cumtime)
+
+
+def _sum(shares: Iterable[Share]) -> Share:
+    return functools.reduce(Share.plus, shares, _NOTHING)
+
+
+def _is_own(code: CodeType | str) -> bool:
+    return isinstance(code, CodeType) and is_own_code(code)
+
+
+def _pstats_key(code: CodeType | str) -> Key:
+    if isinstance(code, CodeType):
+        return code.co_filename, code.co_firstlineno, code.co_name
+    return "~", 0, code

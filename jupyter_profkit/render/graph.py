@@ -31,7 +31,7 @@ from jupyter_profkit.layout.ladder import draw, paint_png
 from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, style_of
 from jupyter_profkit.views.report import GraphView
 
-__all__ = ["drawn_by", "render_png", "render_svg"]
+__all__ = ["drawn_by", "render_png", "render_svg", "width_of"]
 
 _MONO = "ui-monospace,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
 _SANS = "system-ui,'Segoe UI',Roboto,Helvetica,Arial,'DejaVu Sans',sans-serif"
@@ -78,6 +78,17 @@ def drawn_by(view: GraphView) -> str:
         If nothing does.
     """
     return draw(view).engine
+
+
+def width_of(view: GraphView) -> float:
+    """How wide the SVG document is, pixels.
+
+    Raises
+    ------
+    DrawingError
+        If no layout engine could draw it.
+    """
+    return draw(view).width
 
 
 def _css() -> str:

@@ -2,144 +2,154 @@
 
 * No script, ``<style>``, iframe, inline SVG or ``var()`` is needed to read it:
   an untrusted JupyterLab removes them. What carries meaning is in inline
-  properties that its sanitizer keeps; the ``<style>`` block only refines.
-* Colours are inherited or translucent, so light and dark need no detection; one
-  rule turns each host's theme signal into ``color-scheme`` for the pictures.
+  properties that its sanitizer keeps; the style and the script of `page` only add.
+* Colours are inherited or translucent, so light and dark need no detection.
 * Pictures are ``<img>`` with a ``data:`` source and an ``alt`` that says the finding.
-* Everything from outside is escaped here, and ``$`` is kept from being typeset
-  as mathematics.
+* Everything from outside is escaped, and ``$`` is kept from being typeset as mathematics.
+
+From top to bottom: the magic and the cell, the answer in a sentence, why it is not the
+whole run, tables and pictures, notes, and how it was measured, folded.
 """
 
 from __future__ import annotations
 
 import base64
-import html as _html
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.render import graph, timeline, tree
-from jupyter_profkit.render.scripts import page_script
-from jupyter_profkit.render.text import safe
+from jupyter_profkit.render.escaping import escape, escape_attribute
+from jupyter_profkit.render.html_table import render_table, render_words
+from jupyter_profkit.render.page import STYLE
+from jupyter_profkit.render.scripts import page_script, table_script
 from jupyter_profkit.views.report import (
-    Cell,
-    Column,
     GraphView,
     Report,
-    Row,
     TableView,
     TextView,
     TimelineView,
     TreeView,
-    Unit,
     View,
 )
 
 __all__ = ["escape", "render_parts", "render_report"]
 
-_BAR = "rgba(229,115,60,.38)"
-_LINE = "rgba(127,127,127,.35)"
-
-_STYLE = """
-.jpk{font:13px/1.45 var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif))}
-[data-jp-theme-light=false] .jpk,html[theme=dark] .jpk,html[data-theme=dark] .jpk,body.vscode-dark .jpk,\
-body.vscode-high-contrast .jpk{color-scheme:dark}
-[data-jp-theme-light=true] .jpk,html[theme=light] .jpk,html[data-theme=light] .jpk,body.vscode-light .jpk\
-{color-scheme:light}
-.jpk table.jpk-t{font-size:inherit;color:inherit;table-layout:auto;width:auto;border:0}
-.jpk table.jpk-t caption,.jpk table.jpk-t th,.jpk table.jpk-t td{color:inherit}
-.jpk table.jpk-t thead tr,.jpk table.jpk-t thead th{position:sticky;top:0;z-index:1;\
-background:var(--jp-layout-color1,var(--vscode-editor-background,Canvas))}
-.jpk table.jpk-t th,.jpk table.jpk-t td{border:0;max-width:none;vertical-align:top}
-.jpk table.jpk-t tbody tr{background:none;border-bottom:1px solid rgba(127,127,127,.16)}
-.jpk table.jpk-t tbody tr.jpk-strong{background:rgba(229,115,60,.10)}
-.jpk table.jpk-t tbody tr:hover{background:rgba(127,127,127,.14)}
-.jpk table.jpk-t td.jpk-n{font-variant-numeric:tabular-nums}
-.jpk td.jpk-c,.jpk pre{font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))}
-.jpk summary{cursor:pointer}
-.jpk-box:focus-visible,.jpk summary:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:-2px}
-@media print{.jpk-box{max-height:none!important;overflow:visible!important}}
-""".replace("\n", "")
+_LEAST_SCALE = 0.6
+"""To which a graph that is wider than the page is made smaller; then its box scrolls."""
 
 
-def escape(text: object) -> str:
-    """`text` for HTML: inert, on one line, never typeset as mathematics."""
-    return _html.escape(safe(str(text))).replace("$", "<span>$</span>")
+def render_report(report: Report, *, plain: bool = False) -> str:
+    """The whole report as one ``<div>``.
 
-
-def render_report(report: Report) -> str:
-    """The whole report as one ``<div>``."""
-    title, headline = escape(report.title), escape(report.headline)
-    heading = f'<span style="opacity:.75">{title}</span><br><b style="font-size:15px">{headline}</b>'
-    body = [f'<div style="margin:0 0 6px 0">{heading}</div>']
-    if report.warning:
-        body.append(
-            '<div style="border-left:4px solid rgba(213,94,0,.9);padding:2px 8px;margin:0 0 6px 0">'
-            f"<b>!</b> {escape(report.warning)}</div>"
-        )
-    body += [_part(part) for part in report.parts]
-    if report.notes:
-        items = "".join(f'<li style="margin:0">{escape(note)}</li>' for note in report.notes)
-        body.append(f'<ul style="margin:6px 0 4px 0;padding-left:20px">{items}</ul>')
-    if report.method:
-        lines = "<br>".join(escape(line) for line in report.method)
-        body.append(
-            '<details style="margin:4px 0 0 0"><summary>How it was measured</summary>'
-            f'<div style="padding:2px 0 2px 16px;opacity:.85">{lines}</div></details>'
-        )
-    if any(isinstance(part, TreeView) for part in report.parts):
-        body.append(f"<script>{page_script('flame')}</script>")
-    return _root("".join(body))
+    Parameters
+    ----------
+    report : what to show.
+    plain : without style sheet, script and colours of code, for places that show them as text.
+    """
+    body = [*_head(report), *(_part(part, plain=plain) for part in report.parts), *_foot(report)]
+    return _root(body if plain else [STYLE, *body, *_scripts(report)])
 
 
 def render_parts(parts: Iterable[View]) -> str:
     """Some parts of a report, without its heading, as one ``<div>``."""
-    return _root("".join(map(_part, parts)))
+    return _root([STYLE, *(_part(part, plain=False) for part in parts)])
 
 
-def _root(body: str) -> str:
-    return f'<div class="jpk mathjax_ignore tex2jax_ignore" style="max-width:100%"><style>{_STYLE}</style>{body}</div>'
+def _root(body: Iterable[str]) -> str:
+    opening = '<div class="jpk mathjax_ignore tex2jax_ignore" style="max-width:100%;padding:6px 0 2px 0">'
+    return f"{opening}{''.join(body)}</div>"
 
 
-def _part(part: View) -> str:
+def _scripts(report: Report) -> Iterator[str]:
+    if any(isinstance(part, TableView) for part in report.parts):
+        yield f"<script>{table_script()}</script>"
+    if any(isinstance(part, TreeView) for part in report.parts):
+        yield f"<script>{page_script('flame')}</script>"
+
+
+def _head(report: Report) -> Iterator[str]:
+    answer, separator, more = report.headline.partition("; ")
+    more = f'<span style="opacity:.9">{escape(separator + more)}</span>' if more else ""
+    yield (
+        f'<div style="font-size:12px;opacity:.75">{escape(report.title)}</div>'
+        '<div role="heading" aria-level="3" style="margin:0 0 8px 0">'
+        f'<b style="font-size:15px;line-height:1.5">{escape(answer)}</b>{more}</div>'
+    )
+    if report.warning:
+        yield (
+            '<div style="border-left:4px solid rgba(213,94,0,.9);padding:2px 8px;margin:0 0 8px 0">'
+            f"<b>!</b> {escape(report.warning)}</div>"
+        )
+
+
+def _foot(report: Report) -> Iterator[str]:
+    if report.notes:
+        items = "".join(f'<li style="margin:0">{escape(note)}</li>' for note in report.notes)
+        yield f'<ul style="margin:4px 0;padding-left:20px">{items}</ul>'
+    lines = [*report.method, *_layouts(report)]
+    if lines:
+        words = "".join(f"<div>{escape(line)}</div>" for line in lines)
+        yield (
+            '<details style="margin:4px 0 0 0"><summary style="opacity:.85">How it was measured</summary>'
+            f'<div style="padding:2px 0 2px 16px;opacity:.85">{words}</div></details>'
+        )
+
+
+def _layouts(report: Report) -> Iterator[str]:
+    """Which engine placed the nodes of the graphs."""
+    for part in report.parts:
+        if isinstance(part, GraphView):
+            try:
+                yield f"the picture is laid out by {graph.drawn_by(part)}"
+            except ProfkitError:  # said where the picture would be
+                continue
+
+
+def _part(part: View, *, plain: bool) -> str:
     match part:
         case TableView():
-            return _folded(part.caption, _table(part), folded=part.folded)
+            inner = _folded(part.caption, render_table(part, plain=plain), folded=part.folded)
         case TextView():
-            caption = "" if part.folded else f"<div>{escape(part.caption)}</div>"
-            return _folded(part.caption, caption + _words(part.lines), folded=part.folded)
+            caption = "" if part.folded else _caption(part.caption)
+            inner = _folded(part.caption, caption + render_words(part.lines, prose=part.prose), folded=part.folded)
         case TimelineView():
-            return _timeline(part)
+            inner = _timeline(part)
         case GraphView():
-            return _graph(part)
+            inner = _graph(part)
         case TreeView():
-            return _tree(part)
+            inner = _tree(part)
+    is_folded = isinstance(part, TableView | TextView) and part.folded
+    return f'<div style="margin:{2 if is_folded else 0}px 0 {4 if is_folded else 10}px 0">{inner}</div>'
+
+
+def _caption(caption: str) -> str:
+    return f'<div style="font-weight:600">{escape(caption)}</div>' if caption else ""
 
 
 def _folded(caption: str, body: str, *, folded: bool) -> str:
     if folded:
-        return f'<details style="margin:6px 0"><summary>{escape(caption)}</summary>{body}</details>'
+        return (
+            f'<details><summary>{escape(caption)}</summary><div style="padding:4px 0 4px 16px">{body}</div></details>'
+        )
     return body
 
 
-def _words(lines: Iterable[str]) -> str:
-    text = "\n".join(escape(line) for line in lines)
-    return (
-        '<pre style="margin:4px 0;padding:4px 8px;max-height:340px;overflow:auto;white-space:pre;'
-        f'font-family:monospace;background:none">{text}</pre>'
-    )
+def _in_words(words: Iterable[str]) -> str:
+    return _folded("The same in words", render_words(words), folded=True) if words else ""
 
 
-def _image(source: str, alt: str, *, boxed: bool = False, width: str = "auto", css: str = "") -> str:
-    style = f"width:{width};max-width:100%;height:auto"
+def _image(source: str, alt: str, *, width: str = "auto", least: float = 0, css: str = "") -> str:
+    """A picture that shrinks with the page, in a box that scrolls where it may not get any smaller."""
+    least_width = f"min-width:{least:.0f}px;" if least else ""
+    style = f"width:{width};max-width:100%;{least_width}height:auto"
     named = f' class="{css}"' if css else ""
     img = f'<img{named} alt="{escape_attribute(alt)}" style="{style}" src="{source}">'
-    if boxed:
-        return f'<div class="jpk-box" style="overflow:auto;max-height:640px;margin:4px 0">{img}</div>'
-    return f'<div style="margin:4px 0">{img}</div>'
-
-
-def escape_attribute(text: str) -> str:
-    return _html.escape(safe(text))
+    if not least:
+        return f"<div>{img}</div>"
+    return (
+        f'<div class="jpk-box" tabindex="0" role="region" aria-label="{escape_attribute(alt[:80])}" '
+        f'style="overflow:auto;max-height:640px">{img}</div>'
+    )
 
 
 def _data(kind: str, content: bytes) -> str:
@@ -155,77 +165,16 @@ def _timeline(view: TimelineView) -> str:
 
 def _graph(view: GraphView) -> str:
     try:
-        svg, engine = graph.render_svg(view), graph.drawn_by(view)
+        svg = graph.render_svg(view)
     except ProfkitError as error:
-        return f"<div>{escape(error)}</div>{_words(view.words)}"
-    summary = f"The same in words (the picture is laid out by {escape(engine)})"
-    words = f"<details><summary>{summary}</summary>{_words(view.words)}</details>" if view.words else ""
-    return _image(_data("image/svg+xml", svg.encode()), view.alt, boxed=True) + words
+        return f"<div>{escape(error)}</div>{render_words(view.words)}"
+    source, least = _data("image/svg+xml", svg.encode()), _LEAST_SCALE * graph.width_of(view)
+    return _caption(view.caption) + _image(source, view.alt, least=least) + _in_words(view.words)
 
 
 def _tree(view: TreeView) -> str:
     source = _data("image/svg+xml", tree.render_svg(view).encode())
-    picture = _image(source, view.alt, boxed=True, width=tree.WIDTH, css="jpk-flame")
-    words = f"<details><summary>The same in words</summary>{_words(view.words)}</details>" if view.words else ""
-    footer = f'<div style="padding:2px 8px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
-    return f'<div style="margin:8px 0 2px 0">{escape(view.caption)}</div>{picture}{footer}{words}'
-
-
-def _table(view: TableView) -> str:
-    head = "".join(_heading(column) for column in view.columns)
-    rows = "".join(_row(row, view.columns) for row in view.rows)
-    footer = f'<div style="padding:2px 8px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
-    caption = "" if view.folded else escape(view.caption)
-    return (
-        f'<div class="jpk-box" tabindex="0" role="region" aria-label="{escape_attribute(view.caption)}" '
-        f'style="max-height:420px;overflow:auto;border:1px solid {_LINE};margin:4px 0">'
-        '<table class="jpk-t" style="border-collapse:collapse;margin:0">'
-        f'<caption style="text-align:left;caption-side:top;padding:2px 8px">{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{footer}"
-    )
-
-
-def _heading(column: Column) -> str:
-    align = "right" if column.unit is Unit.NUMBER else "left"
-    tip = f' title="{escape_attribute(column.tip)}"' if column.tip else ""
-    return (
-        f'<th scope="col"{tip} style="text-align:{align};padding:2px 10px;white-space:nowrap;font-weight:600">'
-        f"{escape(column.title)}</th>"
-    )
-
-
-def _row(row: Row, columns: tuple[Column, ...]) -> str:
-    last = len(columns) - 1
-    cells = "".join(
-        _cell(cell, column, row, folds=row.folds if n == last else ())
-        for n, (cell, column) in enumerate(zip(row.cells, columns, strict=True))
-    )
-    mark = ' class="jpk-strong" style="background-color:rgba(229,115,60,.10)"' if row.strong else ""
-    return f"<tr{mark}>{cells}</tr>"
-
-
-def _folding(text: str, folds: Iterable[TextView]) -> str:
-    """A cell's text that opens onto more about its row."""
-    inner = "".join(f"<div>{escape(fold.caption)}</div>{_words(fold.lines)}" for fold in folds)
-    return f'<details><summary style="font-weight:inherit">{text}</summary>{inner}</details>'
-
-
-def _cell(cell: Cell, column: Column, row: Row, folds: Iterable[TextView] = ()) -> str:
-    style = "padding:1px 10px;"
-    if column.unit is Unit.NUMBER:
-        css, style = "jpk-n", style + "text-align:right;white-space:nowrap;"
-    elif column.unit is Unit.CODE:
-        css, style = "jpk-c", style + "text-align:left;font-family:monospace;white-space:pre;"
-    else:
-        css, style = "jpk-x", style + "text-align:left;white-space:nowrap;"
-    if cell.bar:
-        share = f"{min(max(cell.bar, 0), 1) * 100:.1f}%"
-        style += f"background:linear-gradient(90deg,{_BAR} {share},transparent {share});"
-    if cell.muted:
-        style += "opacity:.55;"
-    text = escape(cell.text)
-    if row.strong and cell.bar:
-        text = f"<b>{text}</b>"
-    if folds:
-        text = _folding(text, folds)
-    return f'<td class="{css}" style="{style}">{text}</td>'
+    least = _LEAST_SCALE * float(tree.WIDTH.removesuffix("px"))
+    picture = _image(source, view.alt, width=tree.WIDTH, least=least, css="jpk-flame")
+    footer = f'<div style="opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
+    return f"{_caption(view.caption)}{picture}{footer}{_in_words(view.words)}"

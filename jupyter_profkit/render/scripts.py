@@ -1,6 +1,7 @@
-"""The scripts that make pictures live, as text: one source for reports where scripts run and for widgets.
+"""The scripts that make pictures and tables live, as text: one source for reports where scripts run and for widgets.
 
     page_script("flame")        for a ``<script>`` in a report; an IIFE, small
+    table_script()              the same for its tables
     widget_module("flame")      an ES module for anywidget
 
 Nothing is needed to read a report: where no script runs, the ``<img>`` is there.
@@ -12,7 +13,7 @@ import functools
 from pathlib import Path
 from typing import Final
 
-__all__ = ["page_script", "widget_module"]
+__all__ = ["page_script", "table_script", "widget_module"]
 
 _FOLDER: Final = Path(__file__).with_name("js")
 
@@ -24,7 +25,18 @@ def _source(name: str) -> str:
 @functools.cache
 def page_script(name: str) -> str:
     """The script that makes the pictures `name` of a page live, without what only its readers here need."""
-    lines = (line.strip() for part in ("picture", name, f"{name}_page") for line in _source(part).splitlines())
+    return _iife("picture", name, f"{name}_page")
+
+
+@functools.cache
+def table_script() -> str:
+    """The script that sorts and filters the tables of a page."""
+    return _iife("table")
+
+
+def _iife(*parts: str) -> str:
+    """Scripts that declare no global name, without comments and indentation."""
+    lines = (line.strip() for part in parts for line in _source(part).splitlines())
     return "(()=>{" + "\n".join(line for line in lines if line and not line.startswith("//")) + "})()"
 
 

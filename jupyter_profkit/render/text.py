@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator
 
+from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.timeline import sparkline
 from jupyter_profkit.views.report import GraphView, Report, Row, TableView, TextView, TimelineView, TreeView, Unit, View
 
-__all__ = ["render_report", "safe"]
+__all__ = ["render_report"]
 
 _GAP = "  "
 _WIDEST = 160
@@ -40,23 +40,6 @@ def render_report(report: Report, width: int | None = None) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def safe(text: str) -> str:
-    """`text` on one line, with control characters and lone surrogates made visible."""
-    if text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) == "Zs":
-        return " "
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-        return character.encode("unicode_escape", "surrogatepass").decode("ascii")
-    return character
-
-
 def _heading(report: Report, width: int) -> str:
     lines = [safe(report.title), *textwrap.wrap(safe(report.headline), width)]
     if report.warning:
@@ -75,7 +58,7 @@ def _part(part: View, width: int) -> Iterator[str]:
         case TableView():
             yield from _table(part, width)
         case TextView():
-            yield from (safe(line) for line in part.lines)
+            yield from _paragraphs(part.lines, width) if part.prose else map(safe, part.lines)
         case TimelineView():
             yield from _timeline(part, width)
         case GraphView():

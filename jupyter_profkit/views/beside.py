@@ -28,7 +28,7 @@ def report_beside(result: Result, before: Any = None, **display: Any) -> Report:
     if before is None:
         return report
     comparison = report_of(before.diff(result), **display)
-    said = TextView("", tuple(comparison.headline.split("; ")))  # a line each: it does not wrap
+    said = TextView("", (comparison.headline,), prose=True)
     parts = (said, *comparison.parts, *(_folded(part) for part in report.parts))
     return replace(report, parts=parts, notes=(*comparison.notes, *report.notes))
 

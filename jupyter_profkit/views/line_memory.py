@@ -224,10 +224,16 @@ def _table(
         columns += (Column("Occurrences", tip="how often the line ran"),)
     columns += (Column("Line Contents", Unit.CODE),)
     raised = _raised(profile)
+    numbers = {record.lineno: number for number, record in enumerate(records)}
     rows = tuple(
-        _row(profile, record, record in strong or record is raised, shown.precision, raised) for record in kept
+        replace(
+            _row(profile, record, record in strong or record is raised, shown.precision, raised),
+            line=numbers[record.lineno],
+        )
+        for record in kept
     )
-    return TableView(f"{title}, MiB", columns, rows, _footer(records, kept))
+    source = tuple(record.source for record in records)
+    return TableView(f"{title}, MiB", columns, rows, _footer(records, kept), source=source)
 
 
 def _changed(record: LineRecord, noise: int) -> bool:
@@ -246,7 +252,8 @@ def _footer(records: Sequence[LineRecord], kept: Sequence[LineRecord]) -> str:
     if not left_out:
         return ""
     change = sum(record.self_increment or 0 for record in left_out)
-    return f"{len(left_out)} lines not shown, {format_change(change)} by themselves"
+    lines = "1 line" if len(left_out) == 1 else f"{len(left_out)} lines"
+    return f"{lines} not shown, {format_change(change)} by {'itself' if len(left_out) == 1 else 'themselves'}"
 
 
 def _row(

@@ -74,6 +74,8 @@ class Row:
     """More about this row, folded away where the medium can."""
     library: str = ""
     """The package that the row's code belongs to; empty for the reader's own code."""
+    line: int | None = None
+    """Which line of the table's `source` its code is, from 0; None for a remark among the lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class TextView:
     caption: str
     lines: tuple[str, ...]
     folded: bool = False
+    prose: bool = False
+    """Whether the lines are sentences: they have the page's face, and break where it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class TableView:
     """Whether it stands behind its caption until the reader opens it."""
     in_text: bool = True
     """Whether ``text/plain`` repeats it; a second order of the same rows does not."""
+    source: tuple[str, ...] = ()
+    """The whole code that the rows are lines of: whether a line is part of a text is seen only there."""
 
 
 @dataclass(frozen=True, slots=True)

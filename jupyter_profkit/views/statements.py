@@ -82,8 +82,11 @@ def statement_tables(statements: StatementProfile) -> tuple[TableView, ...]:
     if not statements.records:
         return ()
     strong = _heaviest(statements)
-    rows = tuple(_statement_row(statements, record, record in strong) for record in statements.records)
-    return (TableView("Statements", _STATEMENT_COLUMNS, rows, _between(statements)),)
+    rows = tuple(
+        _statement_row(statements, record, record in strong, number) for number, record in enumerate(statements.records)
+    )
+    source = tuple(record.source for record in statements.records)
+    return (TableView("Statements", _STATEMENT_COLUMNS, rows, _between(statements), source=source),)
 
 
 def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
@@ -91,7 +94,7 @@ def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
     return [record for record in by_time[:_N_STRONG] if statements.share(record) >= 0.1]
 
 
-def _statement_row(statements: StatementProfile, record: StatementRecord, strong: bool) -> Row:
+def _statement_row(statements: StatementProfile, record: StatementRecord, strong: bool, number: int) -> Row:
     share = statements.share(record)
     is_statement = record.kind == "statement" and record.lineno > 0
     source = record.source + (" …" if record.end_lineno > record.lineno else "")
@@ -104,7 +107,7 @@ def _statement_row(statements: StatementProfile, record: StatementRecord, strong
         Cell(f"{record.calls:,}" if record.calls or (is_statement and record.calls is not None) else ""),
         Cell(clip(source, _LONGEST_LINE)),
     )
-    return Row(cells, strong)
+    return Row(cells, strong, line=number if is_statement else None)
 
 
 def _between(statements: StatementProfile) -> str:

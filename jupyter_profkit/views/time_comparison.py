@@ -25,7 +25,7 @@ _COLUMNS: Final = (
     Column("±", tip="the change; less than a hundredth of the run is grey"),
     Column("cumtime", tip="seconds in the function and all it called: in the earlier run → in the later one"),
     Column("±", tip="the change; less than a hundredth of the run is grey"),
-    Column("", Unit.TEXT),
+    Column("status", Unit.TEXT, tip="new or gone: it ran in one of the runs only"),
     Column("function", Unit.TEXT),
 )
 _N_ROWS: Final = 30

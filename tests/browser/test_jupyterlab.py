@@ -223,8 +223,10 @@ LOOK = """
       width: box.width,
       height: box.height,
       rows: [...report.querySelectorAll('tbody tr')].filter(row => row.getBoundingClientRect().height > 5).length,
-      images: [...report.querySelectorAll('img')].map(image => ({
-        drawn: image.complete && image.naturalWidth > 0, width: image.getBoundingClientRect().width, alt: image.alt})),
+      images: [...report.querySelectorAll('img')].map(image => {
+        const shown = image.hasAttribute('data-live') ? image.previousElementSibling : image;  // a live one in its place
+        return {drawn: image.complete && image.naturalWidth > 0, width: shown.getBoundingClientRect().width, alt: image.alt};
+      }),
       styles: report.querySelectorAll('style').length,
       contrast: Math.min(...words.map(contrast)),
       typeset: report.querySelectorAll('mjx-container').length,

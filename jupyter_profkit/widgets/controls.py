@@ -54,7 +54,7 @@ def labelled(kind: Any, label: str, width: str, **traits: Any) -> Any:
 def option_controls(options: Iterable[Option], display: Mapping[str, Any]) -> list[OptionControl]:
     """The controls of those options that can have one, boxes to tick last, set to `display`."""
     in_order = sorted(options, key=lambda option: _ORDER.get(option.name, len(_ORDER)))
-    made = (_control(option, display.get(option.name, option.default)) for option in in_order)
+    made = (_control(option, option.check(display.get(option.name, option.default))) for option in in_order)
     return [control for control in made if control is not None]
 
 

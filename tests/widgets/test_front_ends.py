@@ -64,7 +64,7 @@ def test_a_front_end_that_touches_a_control_gets_the_view_drawn_anew(kernel: Ker
 @pytest.mark.kernel
 def test_messages_of_controls_leave_nothing_behind_and_the_next_cell_is_measured_as_ever(kernel: Kernel) -> None:
     kernel.run(CELL)
-    model_id = kernel.value(f"[e.text.model_id for e in {OPEN}][-1]").strip("'")
+    model_id = kernel.run(f"print([e.text.model_id for e in {OPEN}][-1])").stdout.strip()
     for text in ("a", "b", "c"):
         set_value(kernel, model_id, value=text)
     sessions = "[s for f in get_ipython().events.callbacks['post_execute'] for s in [getattr(f, '__self__', None)] if type(s).__name__ == 'CellSessions'][0]"

@@ -18,7 +18,7 @@ import functools
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
 
@@ -32,13 +32,12 @@ from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
-from jupyter_profkit.model.references import ReferenceGraph
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT
-from jupyter_profkit.options.objrefs import OBJREFS, OBJREFS_GRAPH
+from jupyter_profkit.options.objrefs import OBJREFS, OBJREFS_BOXES, OBJREFS_GRAPH, refuse_with_teach
 from jupyter_profkit.results import remember
 from jupyter_profkit.source import cut_traceback, label_of, running_shell
 
@@ -204,8 +203,8 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
             self._live.replace_by(self._result)
 
 
-def objrefs(*objects: object, **options: Any) -> ReferenceGraph:
-    """The graph of what `objects` refer to, or with ``back=True`` of what refers to them.
+def objrefs(*objects: object, **options: Any) -> Any:
+    """The graph of what `objects` refer to, with ``back=True`` of what refers to them, or with ``teach=True`` boxes.
 
     Parameters
     ----------
@@ -220,9 +219,24 @@ def objrefs(*objects: object, **options: Any) -> ReferenceGraph:
     from jupyter_profkit.cells.references import draw_references
 
     values = OBJREFS.from_keywords(options)
-    graph = draw_references(objects, extra_ignore=values.extra_ignore, **values.only(OBJREFS_GRAPH))
-    remember(graph)
-    return graph
+    if values.diff:
+        raise OptionError("diff is for a cell: %%objrefs --teach --diff")
+    result = (
+        _boxes(objects, values)
+        if values.teach
+        else draw_references(objects, extra_ignore=values.extra_ignore, **values.only(OBJREFS_GRAPH))
+    )
+    remember(result)
+    return result
+
+
+def _boxes(objects: Sequence[object], values: Values) -> Result:
+    from jupyter_profkit.cells.object_boxes import draw_boxes, names_of
+    from jupyter_profkit.engines.reference_holders import Holders
+
+    refuse_with_teach(values)
+    names = names_of(objects, Holders(running_shell()).namespace)
+    return draw_boxes(names, **values.only(OBJREFS_BOXES))
 
 
 _active = threading.local()

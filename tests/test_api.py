@@ -96,6 +96,11 @@ def test_references_take_the_options_of_the_magic_and_no_others() -> None:
         objrefs(x, bad=1)
     with pytest.raises(OptionError, match="--max-depth takes"):
         objrefs(x, max_depth="deep")
+    taught = objrefs(x, x, teach=True)
+    assert taught.after.variables[0].target == taught.after.variables[1].target
+    for refused in ({"diff": True}, {"teach": True, "back": True}):
+        with pytest.raises(OptionError):
+            objrefs(x, **refused)
 
 
 @pytest.mark.parametrize("profiler", [memprofile, cprofile, mprof])

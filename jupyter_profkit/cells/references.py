@@ -1,42 +1,35 @@
-"""Objects: expressions of the user's to objects, and objects to described graphs and counts.
+"""Objects to described graphs and counts.
 
-    names, objects = evaluate("x [y, z]", namespace)
-    graph = draw_references(objects, back=True, names=names)
+    graph = draw_references([x, y], back=True, names=["x", "y"])
     growth = measure_growth(limit=4)
 
-Evaluating what the user typed is the only code of the user's that runs here,
-besides the filters and, if asked for, ``repr``.
+The filters are the only code of the user's that runs here, besides ``repr`` if it is
+asked for.
 """
 
 from __future__ import annotations
 
-import ast
-import re
-import sys
 import time
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from jupyter_profkit.cells.expressions import predicate_of
 from jupyter_profkit.engines.reference_anchors import LiveReferences, keep_live
 from jupyter_profkit.engines.reference_draft import Predicates
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
-from jupyter_profkit.engines.safe_repr import printable, type_name
 from jupyter_profkit.engines.type_counts import TypeCounter, records_of
 from jupyter_profkit.engines.type_counts import count_types as count_all_types
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth, TypeRecord
 from jupyter_profkit.model.session import Method, Session
+from jupyter_profkit.source import running_shell
 
 __all__ = [
     "GrowthMeasurement",
     "count_types",
     "draw_references",
-    "evaluate",
-    "evaluate_one",
     "measure_growth",
-    "predicate_of",
 ]
 
 _COUNTED_BY = "objgraph, over all objects that the garbage collector tracks"
@@ -49,37 +42,25 @@ _since_last = TypeCounter()
 def draw_references(
     objects: Sequence[object],
     *,
-    back: bool = False,
-    max_depth: int = 3,
-    too_many: int = 10,
     filter: Any = None,  # noqa: A002 - the option's name
     extra_ignore: Iterable[object] = (),
     highlight: Any = None,
-    refcounts: bool = False,
-    sizes: bool = False,
-    shortnames: bool = True,
-    call_repr: bool = False,
     names: Sequence[str] = (),
     shell: Any = None,
     namespace: dict[str, Any] | None = None,
+    **bounds: Any,
 ) -> ReferenceGraph:
-    """What `objects` refer to, or with `back` what refers to them.
+    """What `objects` refer to, or with ``back=True`` what refers to them.
 
     Parameters
     ----------
     objects : any objects; a list among them is drawn itself, not item by item.
-    back : follow references backward.
-    max_depth : references to follow from the objects.
-    too_many : neighbours drawn for one object; the others are counted.
     filter, highlight : see `predicate_of`.
     extra_ignore : objects to leave out, or their ids.
-    refcounts : tell the number of references to each object.
-    sizes : tell the bytes of each object alone.
-    shortnames : types without their modules.
-    call_repr : call the ``repr`` of the user's objects, within a time limit.
     names : what the objects are called; the names of variables are found without.
     shell : the InteractiveShell, to name what it holds; the running one by default.
     namespace : the variables; the shell's by default.
+    **bounds : what to tell and how much of it, as `WalkOptions` has it; None is its default.
 
     Raises
     ------
@@ -88,30 +69,24 @@ def draw_references(
     """
     if not len(objects):
         raise TargetError("objrefs takes the objects to draw; there is none")
-    shell = shell if shell is not None else _running_shell()
+    shell = shell if shell is not None else running_shell()
     holders = Holders(shell, namespace)
     options = WalkOptions(
-        back=back,
-        max_depth=max_depth,
-        too_many=too_many,
         keep=predicate_of(filter, holders.namespace),
         ignore=frozenset(one if type(one) is int else id(one) for one in extra_ignore),
         highlight=predicate_of(highlight, holders.namespace),
-        refcounts=refcounts,
-        sizes=sizes,
-        shortnames=shortnames,
-        call_repr=call_repr,
+        **{name: value for name, value in bounds.items() if value is not None},
     )
     started, clock = time.time(), time.perf_counter()
     walk = walk_references(objects, holders, options, names)
     duration = time.perf_counter() - clock
     graph = ReferenceGraph(
-        Session(" ".join(["%objrefs", *["-b"] * back, *names]), started, duration),
-        Method(_read_how(walk, back=back), notes=walk.notes),
+        Session(" ".join(["%objrefs", *["-b"] * options.back, *names]), started, duration),
+        Method(_read_how(walk, back=options.back), notes=walk.notes),
         walk.nodes,
         walk.edges,
-        back,
-        max_depth,
+        options.back,
+        options.max_depth,
     )
     n_starts = sum(node.role == "start" for node in walk.nodes)
     keep_live(graph, LiveReferences(walk.anchors, options, tuple(names), n_starts, shell))
@@ -209,112 +184,3 @@ class GrowthMeasurement:
 def _growth(session: Session, records: list[TypeRecord], limit: int | None, since: str) -> TypeGrowth:
     method = Method(_COUNTED_BY, n_events=sum(record.count for record in records), notes=(_COLLECTED, _NOT_TRACKED))
     return TypeGrowth(session, method, tuple(records[: limit or None]), since)
-
-
-# What the user typed
-
-
-def evaluate(text: str, namespace: dict[str, Any]) -> tuple[list[str], list[Any]]:
-    """The expressions in `text`, and what they are in `namespace`.
-
-    The whole text is one expression if it can be (``[x, y]``, ``a + b``); else
-    expressions stand side by side, each as long as it can be (``x f(y, z)``).
-
-    Raises
-    ------
-    TargetError
-        If there is none, or one is no expression or raises.
-    """
-    names = _expressions(text)
-    return names, [evaluate_one(name, namespace) for name in names]
-
-
-def predicate_of(value: Any, namespace: dict[str, Any]) -> Callable[[Any], Any] | None:
-    """A test of objects, from what a filter was given as.
-
-    ===============================  ====================================
-    given                            passes
-    ===============================  ====================================
-    ``"len(obj) > 3"``               for which the expression is true
-    ``"list"``, `list`               its instances
-    ``"(list, dict)"``               instances of any of them
-    ``"is_mine"``, a function        for which it returns something true
-    ===============================  ====================================
-
-    Raises
-    ------
-    TargetError
-        If it is none of these, or the text cannot be evaluated.
-    """
-    if value is None:
-        return None
-    if type(value) is str:
-        tree = _parse(value)
-        if tree is None:
-            raise TargetError(f"{printable(value)} is not an expression")
-        about_obj = any(type(node) is ast.Name and node.id == "obj" for node in ast.walk(tree))
-        value = evaluate_one(f"lambda obj: ({value}\n)" if about_obj else value, namespace)
-    classes = value if type(value) is tuple else (value,)
-    if classes and all(issubclass(type(one), type) for one in classes):
-        return lambda obj: issubclass(type(obj), classes)
-    if not callable(value):
-        raise TargetError("a filter is an expression over obj, a class, or a function; this is none of them")
-    return value  # type: ignore[no-any-return]
-
-
-def _expressions(text: str) -> list[str]:
-    words = list(re.finditer(r"\S+", text))
-    names: list[str] = []
-    first = 0
-    while first < len(words):
-        start = words[first].start()
-        for last in range(len(words) - 1, first - 1, -1):
-            candidate = text[start : words[last].end()]
-            if _parse(candidate) is not None:
-                names.append(candidate)
-                first = last + 1
-                break
-        else:
-            raise TargetError(f"{printable(text[start:])} is not an expression")
-    if not names:
-        raise TargetError("give the objects to draw, as variables or expressions: %objrefs x")
-    return names
-
-
-def _parse(text: str) -> ast.Expression | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def evaluate_one(text: str, namespace: dict[str, Any]) -> Any:
-    """What one expression is in `namespace`.
-
-    Raises
-    ------
-    TargetError
-        If it raises, or is no expression.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            code = compile(text.strip(), "<objrefs>", "eval")
-        return eval(code, namespace)  # noqa: S307 - what the user asked to draw
-    except Exception as error:
-        raise TargetError(f"{printable(text)}: {type_name(type(error))}{_message(error)}") from None
-
-
-def _message(error: Exception) -> str:
-    try:
-        return f": {printable(str.__str__(str(error)), 100)}"
-    except Exception:  # the user's own exception class, and its __str__ fails
-        return ""
-
-
-def _running_shell() -> Any:
-    """The InteractiveShell of this process, if there is one."""
-    ipython = sys.modules.get("IPython.core.getipython")
-    return ipython.get_ipython() if ipython is not None else None

@@ -35,7 +35,8 @@ _TABLES: Final = frozenset(
 )
 _OBJECTS: Final = frozenset({"holders", "namespace_memory"})
 _GRAPHS: Final = frozenset({"references", "call_graph"})
-_ANY: Final = _TABLES | _OBJECTS | _GRAPHS
+_BOXES: Final = frozenset({"object_boxes"})
+_ANY: Final = _TABLES | _OBJECTS | _GRAPHS | _BOXES
 
 _WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
     ".speedscope.json": (frozenset({"functions"}), "speedscope", "write_speedscope"),
@@ -47,8 +48,8 @@ _WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
     ".prof": (frozenset({"functions"}), "pstats", "write_pstats"),
     ".pstats": (frozenset({"functions"}), "pstats", "write_pstats"),
     ".dat": (frozenset({"timeline"}), "mprof", "write_mprof"),
-    ".png": (frozenset({"timeline"}) | _GRAPHS, "picture", "write_png"),
-    ".svg": (frozenset({"timeline", "functions"}) | _GRAPHS, "picture", "write_svg"),
+    ".png": (frozenset({"timeline"}) | _GRAPHS | _BOXES, "picture", "write_png"),
+    ".svg": (frozenset({"timeline", "functions"}) | _GRAPHS | _BOXES, "picture", "write_svg"),
     ".dot": (_GRAPHS, "picture", "write_dot"),
 }
 """For each suffix: the kinds of results it can hold, and the function that writes it."""

@@ -19,6 +19,7 @@ from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import StatementProfile, TimeProfile
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.memory_comparison import LineMemoryComparison
+from jupyter_profkit.model.object_boxes import ObjectBoxes
 from jupyter_profkit.model.objects import NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth
 from jupyter_profkit.model.result import Result
@@ -39,6 +40,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
         StatementProfile,
         CallGraph,
         ReferenceGraph,
+        ObjectBoxes,
         TypeCounts,
         TypeGrowth,
         ObjectHolders,

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from jupyter_profkit.layout.drawing import EDGE_SIZE, Drawing, PlacedEdge, PlacedNode, Point, boxes, clip, label_width
 from jupyter_profkit.views.report import GraphEdge, GraphView
 
-__all__ = ["lay_out"]
+__all__ = ["Places", "lay_out", "place"]
 
 _GAP: Final = 14.0
 """Between the boxes of a layer, points."""
@@ -31,22 +32,56 @@ _LOOP: Final = 22.0
 Arc = tuple[int, int]
 
 
-def lay_out(view: GraphView) -> Drawing:
-    """Where everything goes."""
-    ids = [node.id for node in view.nodes]
-    turned = _closing_arcs(ids, view.edges)
-    arcs = sorted({_direction(edge, turned) for edge in view.edges if edge.source != edge.target})
+@dataclass(frozen=True)
+class Places:
+    """Where boxes and the waypoints of long arrows go; `at` are middles, points."""
+
+    at: dict[int, Point]
+    sizes: dict[int, tuple[float, float]]
+    halves: dict[float, float]
+    """By the middle of a layer, half of its width."""
+    chains: dict[Arc, list[int]]
+    """For each arc, from the lower layer to the higher, the nodes and waypoints that it passes."""
+    turned: frozenset[Arc]
+    """The arcs that close a cycle, and lead against the layers."""
+
+
+def place(
+    ids: Sequence[int],
+    edges: Sequence[GraphEdge],
+    sizes: Mapping[int, tuple[float, float]],
+    gap: float = _GAP,
+    drops: Mapping[Arc, float] | None = None,
+) -> Places:
+    """Places for boxes of any size, in layers from left to right.
+
+    Parameters
+    ----------
+    ids : the boxes, none of them below -1.
+    edges : the arrows between them; of parallel ones the first is enough.
+    sizes : width and height of each box, points.
+    gap : between the boxes of a layer, points.
+    drops : how far below the middle of its source the middle of a target is wanted, points.
+    """
+    turned = _closing_arcs(ids, edges)
+    arcs = sorted({_direction(edge, turned) for edge in edges if edge.source != edge.target})
     rank = _ranks(ids, arcs)
-    sizes = {**boxes(view)}
+    sizes = dict(sizes)
     chains = _add_waypoints(arcs, rank, sizes)
     layers = _layers(rank)
-    steps = [step for chain in chains.values() for step in itertools.pairwise(chain)]
-    _order(layers, steps)
-    ys = _heights(layers, steps, sizes)
-    xs = _columns(layers, sizes, _label_room(view, rank, turned, len(layers)))
-    at = {node: (xs[rank[node]], ys[node]) for node in rank}
-    nodes = tuple(PlacedNode(node, *at[node.id], *sizes[node.id]) for node in view.nodes)
-    edges = tuple(_arrow(edge, turned, chains, at, sizes) for edge in view.edges)
+    near = _neighbours(chains, drops or {})
+    _order(layers, near)
+    ys = _heights(layers, near, sizes, gap)
+    xs = _columns(layers, sizes, _label_room(edges, rank, turned, len(layers)))
+    halves = {x: max(sizes[node][0] for node in layer) / 2 for x, layer in zip(xs, layers, strict=True) if layer}
+    return Places({node: (xs[rank[node]], ys[node]) for node in rank}, sizes, halves, chains, turned)
+
+
+def lay_out(view: GraphView) -> Drawing:
+    """Where everything goes."""
+    places = place([node.id for node in view.nodes], view.edges, boxes(view))
+    nodes = tuple(PlacedNode(node, *places.at[node.id], *places.sizes[node.id]) for node in view.nodes)
+    edges = tuple(_arrow(edge, places.turned, places.chains, places.at, places.sizes) for edge in view.edges)
     return _framed(nodes, edges)
 
 
@@ -132,23 +167,36 @@ def _layers(rank: Mapping[int, int]) -> list[list[int]]:
     return layers
 
 
-def _neighbours(steps: Iterable[Arc]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-    before: dict[int, list[int]] = {}
-    after: dict[int, list[int]] = {}
-    for source, target in steps:
-        before.setdefault(target, []).append(source)
-        after.setdefault(source, []).append(target)
+Near = tuple[dict[int, list[tuple[int, float]]], dict[int, list[tuple[int, float]]]]
+"""The neighbours of each node in the layer before it and in the layer after, with the drop from them."""
+
+_LITTLE: Final = 1e-4
+"""What a drop counts beside a place in the order."""
+
+
+def _neighbours(chains: Mapping[Arc, list[int]], drops: Mapping[Arc, float]) -> Near:
+    before: dict[int, list[tuple[int, float]]] = {}
+    after: dict[int, list[tuple[int, float]]] = {}
+    for arc, chain in chains.items():
+        drop = drops.get(arc, 0.0)
+        for source, target in itertools.pairwise(chain):
+            before.setdefault(target, []).append((source, drop))
+            after.setdefault(source, []).append((target, -drop))
+            drop = 0.0  # a waypoint is at its arrow's height already
     return before, after
 
 
-def _order(layers: list[list[int]], steps: Sequence[Arc]) -> None:
+def _order(layers: list[list[int]], near: Near) -> None:
     """Sort each layer by the mean place of its neighbours, back and forth."""
-    before, after = _neighbours(steps)
     place = {node: float(number) for layer in layers for number, node in enumerate(layer)}
     for sweep in range(_SWEEPS):
-        near = after if sweep % 2 else before
+        others = near[sweep % 2]
         for layer in reversed(layers) if sweep % 2 else layers:
-            layer.sort(key=lambda node: _mean([place[one] for one in near.get(node, ())], place[node]))
+            wanted = {
+                node: _mean([place[one] + drop * _LITTLE for one, drop in others.get(node, ())], place[node])
+                for node in layer
+            }
+            layer.sort(key=wanted.__getitem__)
             place.update((node, float(number)) for number, node in enumerate(layer))
 
 
@@ -157,23 +205,22 @@ def _mean(values: Sequence[float], default: float) -> float:
 
 
 def _heights(
-    layers: Sequence[Sequence[int]], steps: Sequence[Arc], sizes: Mapping[int, tuple[float, float]]
+    layers: Sequence[Sequence[int]], near: Near, sizes: Mapping[int, tuple[float, float]], gap: float
 ) -> dict[int, float]:
     """The y of every node: near its neighbours, in the order of its layer."""
-    before, after = _neighbours(steps)
     ys: dict[int, float] = {}
     for layer in layers:
-        ys.update(_spread(layer, dict.fromkeys(layer, 0.0), sizes))
+        ys.update(_spread(layer, dict.fromkeys(layer, 0.0), sizes, gap))
     for sweep in range(_SWEEPS):
-        near = before if sweep % 2 else after
+        others = near[1 - sweep % 2]
         for layer in layers if sweep % 2 else reversed(layers):
-            wanted = {node: _mean([ys[one] for one in near.get(node, ())], ys[node]) for node in layer}
-            ys.update(_spread(layer, wanted, sizes))
+            wanted = {node: _mean([ys[one] + drop for one, drop in others.get(node, ())], ys[node]) for node in layer}
+            ys.update(_spread(layer, wanted, sizes, gap))
     return ys
 
 
 def _spread(
-    layer: Sequence[int], wanted: Mapping[int, float], sizes: Mapping[int, tuple[float, float]]
+    layer: Sequence[int], wanted: Mapping[int, float], sizes: Mapping[int, tuple[float, float]], gap: float
 ) -> dict[int, float]:
     """Places near the wanted ones, in order and without overlap.
 
@@ -186,7 +233,7 @@ def _spread(
     for node in layer:
         height = sizes[node][1]
         offsets[node] = edge + height / 2
-        edge += height + _GAP
+        edge += height + gap
         block = (wanted[node] - offsets[node], [node])
         while blocks and blocks[-1][0] >= block[0]:
             start, nodes = blocks.pop()
@@ -196,10 +243,12 @@ def _spread(
     return {node: start + offsets[node] for start, nodes in blocks for node in nodes}
 
 
-def _label_room(view: GraphView, rank: Mapping[int, int], turned: frozenset[Arc], n_layers: int) -> list[float]:
+def _label_room(
+    edges: Sequence[GraphEdge], rank: Mapping[int, int], turned: frozenset[Arc], n_layers: int
+) -> list[float]:
     """For the gap after each layer, the widest label of the arrows that begin there."""
     room = [0.0] * n_layers
-    for edge in view.edges:
+    for edge in edges:
         layer = rank[_direction(edge, turned)[0]]
         width = _LOOP if edge.source == edge.target else 0.0
         room[layer] = max(room[layer], width + label_width(clip(edge.label, "edge"), EDGE_SIZE))

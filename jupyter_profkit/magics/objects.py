@@ -24,8 +24,8 @@ class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
     @no_var_expand
     @line_magic
     def objwhy(self, line: str) -> Result | None:
+        from jupyter_profkit.cells.expressions import evaluate_one
         from jupyter_profkit.cells.objects import explain_holders
-        from jupyter_profkit.cells.references import evaluate_one
         from jupyter_profkit.errors import TargetError
 
         values = self.parse(OBJWHY, line)

@@ -11,7 +11,14 @@ from jupyter_profkit.cells.session import Opened
 from jupyter_profkit.magics.base import configurable_magics, usage_errors
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import Values
-from jupyter_profkit.options.objrefs import OBJGROWTH, OBJREFS, OBJREFS_GRAPH, OBJTYPES
+from jupyter_profkit.options.objrefs import (
+    OBJGROWTH,
+    OBJREFS,
+    OBJREFS_BOXES,
+    OBJREFS_GRAPH,
+    OBJTYPES,
+    with_trailing_flags,
+)
 
 if TYPE_CHECKING:
     from jupyter_profkit.engines.type_counts import TypeCounter
@@ -23,7 +30,7 @@ __all__ = ["ReferenceMagics"]
 class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # type: ignore[misc]
     """Objects: references, growth, types."""
 
-    openers: ClassVar = {"objgrowth": "open_objgrowth"}
+    openers: ClassVar = {"objgrowth": "open_objgrowth", "objrefs": "open_objrefs"}
     kind: ClassVar = "references"
 
     @cached_property
@@ -32,25 +39,63 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
 
         return TypeCounter()
 
-    @no_var_expand
-    @line_magic
-    def objrefs(self, line: str) -> Result | None:
-        from jupyter_profkit.cells.references import draw_references, evaluate, evaluate_one
+    def open_objrefs(self, line: str, filename: str) -> Opened:
+        """Called by the prologue of a cell."""
+        return self._open_objrefs(self._parse_objrefs(line, in_cell=True), filename)
 
-        values = self.parse(OBJREFS, line)
+    @no_var_expand
+    @line_cell_magic
+    def objrefs(self, line: str, cell: str | None = None) -> Any:
+        values = self._parse_objrefs(line, in_cell=cell is not None)
+        if cell is not None:  # the body that another cell magic passes on
+            return self.line_or_cell(values, cell, "%%objrefs", self._open_objrefs)
         with usage_errors():
-            names, objects = evaluate(values.rest, self.shell.user_ns)
-            result = draw_references(
-                objects,
-                names=names,
-                shell=self.shell,
-                extra_ignore=[evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore],
-                **values.only(OBJREFS_GRAPH),
-            )
-        del objects
+            result = self._boxes(values) if values.teach else self._graph(values)
         return self._hand_out(result, values)
 
     objrefs.__doc__ = OBJREFS.help()
+
+    def _parse_objrefs(self, line: str, *, in_cell: bool) -> Values:
+        """The options, which may stand after the expressions too: ``%%objrefs a b --diff``."""
+        values = self.parse(OBJREFS, line)
+        with usage_errors():
+            return with_trailing_flags(values, in_cell=in_cell)
+
+    def _graph(self, values: Values) -> Result:
+        from jupyter_profkit.cells.expressions import evaluate, evaluate_one
+        from jupyter_profkit.cells.references import draw_references
+
+        names, objects = evaluate(values.rest, self.shell.user_ns)
+        return draw_references(
+            objects,
+            names=names,
+            shell=self.shell,
+            extra_ignore=[evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore],
+            **values.only(OBJREFS_GRAPH),
+        )
+
+    def _boxes(self, values: Values) -> Result:
+        from jupyter_profkit.cells.expressions import evaluate
+        from jupyter_profkit.cells.object_boxes import draw_boxes, variables_of
+
+        if values.rest:
+            variables = dict(zip(*evaluate(values.rest, self.shell.user_ns), strict=True))
+        else:
+            variables = variables_of(self.shell)
+        return draw_boxes(variables, shell=self.shell, **values.only(OBJREFS_BOXES))
+
+    def _open_objrefs(self, values: Values, _filename: str) -> Opened:
+        from jupyter_profkit.cells.expressions import expressions
+        from jupyter_profkit.cells.object_boxes import BoxesMeasurement, CellDrawing
+
+        measurement: BoxesMeasurement | CellDrawing
+        with usage_errors():
+            if values.teach:
+                measurement = BoxesMeasurement(values.rest, self.shell, diff=values.diff, **values.only(OBJREFS_BOXES))
+            else:
+                expressions(values.rest)
+                measurement = CellDrawing(lambda: self._graph(values))
+        return Opened(measurement, lambda result: self.deliver(result, values))
 
     @no_var_expand
     @line_magic

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT
-from jupyter_profkit.options.declare import Kind, Option, OptionSet
+import re
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["OBJGROWTH", "OBJREFS", "OBJREFS_GRAPH", "OBJTYPES"]
+from jupyter_profkit.errors import OptionError
+from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.declare import Kind, Option, OptionSet, Values
+
+__all__ = [
+    "OBJGROWTH",
+    "OBJREFS",
+    "OBJREFS_BOXES",
+    "OBJREFS_GRAPH",
+    "OBJTYPES",
+    "refuse_with_teach",
+    "with_trailing_flags",
+]
 
 OBJREFS = OptionSet(
     "objrefs",
     "Objects: what EXPR refers to, or with -b what refers to it. Several expressions are drawn in one graph.",
     (
         Option("back", ("-b", "--back"), Kind.FLAG, False, "draw what refers to the objects"),
-        Option("max_depth", ("-d", "--max-depth"), Kind.COUNT, 3, "how many references to follow", "N"),
+        Option(
+            "max_depth",
+            ("-d", "--max-depth"),
+            Kind.COUNT,
+            None,
+            "how many references to follow; 3, or 8 with --teach",
+            "N",
+        ),
         Option("too_many", ("-n", "--too-many"), Kind.COUNT, 10, "draw at most so many neighbours of an object", "N"),
         Option(
             "filter",
@@ -35,6 +55,14 @@ OBJREFS = OptionSet(
         Option("sizes", ("--sizes",), Kind.FLAG, False, "show the bytes of each object alone"),
         Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types"),
         Option("call_repr", ("--repr",), Kind.FLAG, False, "call the objects' own repr, 50 ms each at most"),
+        Option(
+            "teach",
+            ("--teach",),
+            Kind.FLAG,
+            False,
+            "draw values inside boxes, and arrows where something is shared; of all variables if no EXPR is given",
+        ),
+        Option("diff", ("--diff",), Kind.FLAG, False, "with %%objrefs: --teach before and after the cell"),
         *OUTPUT,
     ),
     rest="EXPR…",
@@ -65,6 +93,46 @@ OBJREFS_GRAPH = (
     *("refcounts", "sizes", "shortnames", "call_repr"),
 )
 """The options that say what is drawn; `extra_ignore` is beside them, since the magic has it as text."""
+
+OBJREFS_BOXES = ("max_depth", "too_many", "shortnames", "call_repr")
+"""Those that ``--teach`` heeds."""
+
+_TRAILING = re.compile(r"(?:^|\s)--(teach|diff)\s*$")
+_NOT_TAUGHT = ("back", "filter", "highlight", "refcounts", "sizes", "extra_ignore")
+
+
+def with_trailing_flags(values: Values, *, in_cell: bool) -> Values:
+    """`values` with ``--teach`` and ``--diff`` as they may stand after the expressions, checked.
+
+    Raises
+    ------
+    OptionError
+        For options that do not go together.
+    """
+    found, rest = dict(values), values.rest
+    while (match := _TRAILING.search(rest)) is not None:
+        found[match[1]], rest = True, rest[: match.start()]
+    found["teach"] = found["teach"] or found["diff"]
+    if found["diff"] and not in_cell:
+        raise OptionError("--diff shows before and after a cell; make %%objrefs --diff its first line")
+    if found["teach"]:
+        refuse_with_teach(found)
+    return Values(found, rest.strip())
+
+
+def refuse_with_teach(values: Mapping[str, Any]) -> None:
+    """Refuse what ``--teach`` has no place for.
+
+    Raises
+    ------
+    OptionError
+        If such an option is given.
+    """
+    defaults = OBJREFS.defaults()
+    for option in OBJREFS.options:
+        if option.name in _NOT_TAUGHT and values[option.name] != defaults[option.name]:
+            raise OptionError(f"--teach draws values and what they share; it does not go with {option.flags[-1]}")
+
 
 OBJGROWTH = OptionSet(
     "objgrowth",

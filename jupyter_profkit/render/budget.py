@@ -8,7 +8,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from jupyter_profkit.views.report import GraphView, Report, Row, TableView, TextView, TreeView, View
+from jupyter_profkit.views.report import (
+    Box,
+    BoxesView,
+    BoxPanel,
+    GraphView,
+    Report,
+    Row,
+    TableView,
+    TextView,
+    TreeView,
+    View,
+)
 
 __all__ = ["fitted"]
 
@@ -48,10 +59,25 @@ def _trimmed_part(part: View, max_rows: int, clip: Callable[[str], str]) -> View
             return _trimmed_table(part, max_rows, clip)
         case TextView():
             return dataclasses.replace(part, lines=_trimmed_lines(part.lines, max_rows, clip))
+        case BoxesView():
+            panels = tuple(_trimmed_panel(panel, max_rows, clip) for panel in part.panels)
+            return dataclasses.replace(part, panels=panels, words=_trimmed_lines(part.words, max_rows, clip))
         case GraphView() | TreeView():
             return dataclasses.replace(part, words=_trimmed_lines(part.words, max_rows, clip))
         case _:
             return part
+
+
+def _trimmed_panel(panel: BoxPanel, max_rows: int, clip: Callable[[str], str]) -> BoxPanel:
+    """As many boxes as there may be rows, with fewer slots the fewer there may be."""
+    n_slots = max(3, max_rows // 20)
+
+    def trimmed(box: Box) -> Box:
+        rows = tuple(dataclasses.replace(row, text=clip(row.text), label=clip(row.label)) for row in box.rows[:n_slots])
+        cut = len(rows) < len(box.rows)
+        return dataclasses.replace(box, rows=rows, footer="… more, left out" if cut else box.footer)
+
+    return dataclasses.replace(panel, boxes=tuple(map(trimmed, panel.boxes[:max_rows])))
 
 
 def _trimmed_lines(lines: tuple[str, ...], max_rows: int, clip: Callable[[str], str]) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ escape("<b> $x$")       for HTML, and never typeset as mathematics
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 
-__all__ = ["escape", "escape_attribute", "safe"]
+__all__ = ["escape", "escape_attribute", "prose", "safe"]
+
+_CODE = re.compile("`([^`]+)`")
 
 
 def safe(text: str) -> str:
@@ -33,6 +36,12 @@ def _visible(character: str) -> str:
 def escape(text: object) -> str:
     """`text` for HTML: inert, on one line, never typeset as mathematics."""
     return html.escape(safe(str(text))).replace("$", "<span>$</span>")
+
+
+def prose(text: str) -> str:
+    """`text` for HTML, what stands between backticks as code."""
+    code = r'<code style="font-family:monospace;padding:0 3px;background:rgba(127,127,127,.16)">\1</code>'
+    return _CODE.sub(code, escape(text))
 
 
 def escape_attribute(text: str) -> str:

@@ -17,12 +17,13 @@ import base64
 from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.errors import ProfkitError
-from jupyter_profkit.render import graph, timeline, tree
-from jupyter_profkit.render.escaping import escape, escape_attribute
+from jupyter_profkit.render import boxes, graph, timeline, tree
+from jupyter_profkit.render.escaping import escape, escape_attribute, prose
 from jupyter_profkit.render.html_table import render_table, render_words
 from jupyter_profkit.render.page import STYLE
 from jupyter_profkit.render.scripts import page_script, table_script
 from jupyter_profkit.views.report import (
+    BoxesView,
     GraphView,
     Report,
     TableView,
@@ -69,11 +70,11 @@ def _scripts(report: Report) -> Iterator[str]:
 
 def _head(report: Report) -> Iterator[str]:
     answer, separator, more = report.headline.partition("; ")
-    more = f'<span style="opacity:.9">{escape(separator + more)}</span>' if more else ""
+    more = f'<span style="opacity:.9">{prose(separator + more)}</span>' if more else ""
     yield (
         f'<div style="font-size:12px;opacity:.75">{escape(report.title)}</div>'
         '<div role="heading" aria-level="3" style="margin:0 0 8px 0">'
-        f'<b style="font-size:15px;line-height:1.5">{escape(answer)}</b>{more}</div>'
+        f'<b style="font-size:15px;line-height:1.5">{prose(answer)}</b>{more}</div>'
     )
     if report.warning:
         yield (
@@ -84,7 +85,7 @@ def _head(report: Report) -> Iterator[str]:
 
 def _foot(report: Report) -> Iterator[str]:
     if report.notes:
-        items = "".join(f'<li style="margin:0">{escape(note)}</li>' for note in report.notes)
+        items = "".join(f'<li style="margin:0">{prose(note)}</li>' for note in report.notes)
         yield f'<ul style="margin:4px 0;padding-left:20px">{items}</ul>'
     lines = [*report.method, *_layouts(report)]
     if lines:
@@ -118,6 +119,8 @@ def _part(part: View, *, plain: bool) -> str:
             inner = _graph(part)
         case TreeView():
             inner = _tree(part)
+        case BoxesView():
+            inner = _boxes(part)
     is_folded = isinstance(part, TableView | TextView) and part.folded
     return f'<div style="margin:{2 if is_folded else 0}px 0 {4 if is_folded else 10}px 0">{inner}</div>'
 
@@ -178,3 +181,17 @@ def _tree(view: TreeView) -> str:
     picture = _image(source, view.alt, width=tree.WIDTH, least=least, css="jpk-flame")
     footer = f'<div style="opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
     return f"{_caption(view.caption)}{picture}{footer}{_in_words(view.words)}"
+
+
+def _boxes(view: BoxesView) -> str:
+    """The panels side by side where there is room, else below one another."""
+    panels = "".join(
+        '<div style="display:inline-block;vertical-align:top;margin:0 20px 4px 0;max-width:100%">'
+        f"{_caption(caption)}{_panel(svg, f'{caption}: {view.alt}' if caption else view.alt, width)}</div>"
+        for caption, svg, width in boxes.render_panels(view)
+    )
+    return f"{_caption(view.caption)}<div>{panels}</div>{_in_words(view.words)}"
+
+
+def _panel(svg: str, alt: str, width: float) -> str:
+    return _image(_data("image/svg+xml", svg.encode()), alt, least=_LEAST_SCALE * width)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import base64
 
 from jupyter_profkit.errors import ProfkitError
-from jupyter_profkit.render import graph, html, text, timeline
+from jupyter_profkit.render import boxes, graph, html, text, timeline
 from jupyter_profkit.render.budget import fitted
-from jupyter_profkit.views.report import GraphView, Report, TimelineView
+from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView
 
 __all__ = ["MAX_BYTES", "mimebundle"]
 
@@ -43,6 +43,8 @@ def _picture(report: Report) -> str | None:
             draw = timeline.render_png
         case (GraphView() as view,):
             draw = graph.render_png  # type: ignore[assignment]
+        case (BoxesView() as view,):
+            draw = boxes.render_png  # type: ignore[assignment]
         case _:
             return None
     try:

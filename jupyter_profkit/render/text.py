@@ -14,7 +14,18 @@ from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.timeline import sparkline
-from jupyter_profkit.views.report import GraphView, Report, Row, TableView, TextView, TimelineView, TreeView, Unit, View
+from jupyter_profkit.views.report import (
+    BoxesView,
+    GraphView,
+    Report,
+    Row,
+    TableView,
+    TextView,
+    TimelineView,
+    TreeView,
+    Unit,
+    View,
+)
 
 __all__ = ["render_report"]
 
@@ -62,6 +73,8 @@ def _part(part: View, width: int) -> Iterator[str]:
         case TimelineView():
             yield from _timeline(part, width)
         case GraphView():
+            yield from (safe(line) for line in part.words)
+        case BoxesView():
             yield from (safe(line) for line in part.words)
         case TreeView():
             yield from (safe(line) for line in (*part.words, *filter(None, [part.footer])))

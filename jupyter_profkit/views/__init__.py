@@ -25,6 +25,7 @@ _BUILDERS: Final = {
     "statements": "statements",
     "call_graph": "call_graph",
     "references": "references",
+    "object_boxes": "object_boxes",
     "type_counts": "references",
     "type_growth": "references",
     "holders": "objects",

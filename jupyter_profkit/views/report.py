@@ -6,7 +6,7 @@
         parts=(TableView("Memory by line", columns, rows),),
     )
 
-There are four kinds of part (table, timeline, graph, tree), and text. Builders in
+There are five kinds of part (table, timeline, graph, tree, boxes), and text. Builders in
 this folder make them from results; renderers know nothing else. Everything in them
 is plain text: each renderer escapes for its own medium.
 """
@@ -20,6 +20,10 @@ from typing import Any
 from jupyter_profkit.model.session import Session
 
 __all__ = [
+    "Box",
+    "BoxPanel",
+    "BoxRow",
+    "BoxesView",
     "Cell",
     "Column",
     "Curve",
@@ -178,6 +182,50 @@ class GraphView:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxRow:
+    """A slot: a name, and a value or the start of an arrow."""
+
+    label: str
+    text: str = ""
+    target: int | None = None
+    """The id of the box that the arrow leads to."""
+    mark: str = ""
+    """``new``, ``gone`` or ``changed``, where two panels are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    id: int
+    title: str
+    rows: tuple[BoxRow, ...] = ()
+    footer: str = ""
+    """What the rows leave out."""
+    role: str = "object"
+    """``variables`` for the box of names, or ``object``."""
+    mark: str = ""
+    """``new`` or ``gone``, where two panels are compared."""
+    across: bool = False
+    """Whether its slots stand side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPanel:
+    caption: str
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxesView:
+    """Boxes with values inside and arrows between them; a box with one id stands at one place in every panel."""
+
+    caption: str
+    alt: str
+    panels: tuple[BoxPanel, ...]
+    words: tuple[str, ...] = ()
+    """The same as aligned text."""
+
+
+@dataclass(frozen=True, slots=True)
 class TreeBox:
     """A frame of a flame graph."""
 
@@ -216,7 +264,7 @@ def warning_of(session: Session) -> str:
     return f"{how}; the report is partial"
 
 
-View = TableView | TextView | TimelineView | GraphView | TreeView
+View = TableView | TextView | TimelineView | GraphView | TreeView | BoxesView
 
 
 @dataclass(frozen=True, slots=True)

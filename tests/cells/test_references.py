@@ -6,13 +6,12 @@ import weakref
 
 import pytest
 
+from jupyter_profkit.cells.expressions import evaluate, predicate_of
 from jupyter_profkit.cells.references import (
     GrowthMeasurement,
     count_types,
     draw_references,
-    evaluate,
     measure_growth,
-    predicate_of,
 )
 from jupyter_profkit.engines.type_counts import TypeCounter
 from jupyter_profkit.errors import TargetError
@@ -45,7 +44,9 @@ def test_expressions_are_told_apart(text, names):
         ("", "give the objects to draw"),
         ("nope", "nope: NameError: name 'nope' is not defined"),
         ("1/0", "1/0: ZeroDivisionError: division by zero"),
-        ("x = 3", "x = 3 is not an expression|= 3 is not an expression"),
+        ("x = 3", "x = 3 is a statement; give variables or expressions"),
+        ("del x", "del x is a statement"),
+        ("x y = 3", "= 3 is not an expression"),
         ("y[", r"y\[ is not an expression|\[ is not an expression"),
         ("f(\x00)", "is not an expression"),
     ],

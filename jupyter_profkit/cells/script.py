@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,7 +34,7 @@ from jupyter_profkit.engines import bootstrap
 from jupyter_profkit.engines.timeline import TimelineEngine
 from jupyter_profkit.errors import OptionError, TargetError
 from jupyter_profkit.model.session import Session
-from jupyter_profkit.model.timeline import MemoryTimeline
+from jupyter_profkit.model.timeline import ChildProcess, MemoryTimeline
 from jupyter_profkit.options import Values
 from jupyter_profkit.units import format_seconds
 
@@ -99,8 +99,15 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
             engine.stop()
         _add_marks(engine, marks, process.pid)
     session = Session(Path(arguments[0]).name, started, engine.stopped - engine.started, follower.outcome(arguments[0]))
-    timeline = engine.timeline(session, command=shlex.join(arguments))
+    timeline = _as_started_by_the_user(engine.timeline(session, command=shlex.join(arguments)), marks)
     return ScriptRun(timeline, process.returncode, meanwhile.show, follower.interrupted)
+
+
+def _as_started_by_the_user(timeline: MemoryTimeline, marks: Path) -> MemoryTimeline:
+    """A forked worker has the script's command line, where the bootstrap stands before it."""
+    ours = f"{Path(bootstrap.__file__).name} {marks.name} "
+    processes = tuple(ChildProcess(each.pid, each.command.replace(ours, "")) for each in timeline.processes)
+    return replace(timeline, processes=processes)
 
 
 def _command(arguments: Sequence[str], marks: Path) -> list[str]:

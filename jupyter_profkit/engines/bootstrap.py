@@ -6,6 +6,8 @@
   ``from memory_profiler import profile`` gives it the same: calls are marked
   instead of traced line by line, so they cost microseconds. ``profile.timestamp``
   marks a block.
+* So do its workers, whichever way they start: forked ones have all of it, what
+  multiprocessing or joblib start anew is told with its first orders (`follow_workers`).
 * It runs as ``python script.py`` in a terminal would run it: ``__main__``,
   ``sys.argv``, ``sys.path``, exit code and tracebacks are its own, and output is
   written line by line.
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any
 
+_NAME, _IN_WORKER = "_jupyter_profkit_bootstrap", "_jupyter_profkit_worker"
 _MAX_MARKS = 10_000
 _CO_GENERATOR, _CO_COROUTINE, _CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
@@ -46,10 +49,14 @@ _level: contextvars.ContextVar[int] = contextvars.ContextVar("level", default=0)
 
 
 class Marks:
-    """Writes marks to a file as they happen; processes forked by the script write there too."""
+    """Writes marks to a file as they happen; processes that the script starts write there too."""
 
     def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError:  # a worker that outlived the recording: its own work goes on
+            self._file = -1
         self._numbers = itertools.count()
         self._statm = (0, -1)
 
@@ -124,6 +131,27 @@ class Timestamp:
         self._marks.leave(number)
 
 
+class Marker:
+    """Makes the marks of one function; a copy of it in another process writes to the same file."""
+
+    def __init__(self, marks: Marks, label: str) -> None:
+        self._marks = marks
+        self._label = label
+
+    def __call__(self) -> Timestamp:
+        return Timestamp(self._marks, self._label)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (f"{_there(self._marks)}.Marker({_there(self._marks)}.MARKS, {self._label!r})",)
+
+
+def _there(marks: Marks) -> str:
+    """An expression that gives this program in another process, where it may have to be run first."""
+    run = f"__import__('runpy').run_path({__file__!r}, {{'MARKS_PATH': {marks.path!r}}}, {_IN_WORKER!r})"
+    modules = "__import__('sys').modules"
+    return f"({modules}.get({_NAME!r}) or {run} and {modules}[{_NAME!r}])"
+
+
 class Profile:
     """What the script knows as ``profile``, with memory_profiler's parameters."""
 
@@ -140,7 +168,10 @@ class Profile:
         import functools
 
         label = f"{getattr(func, '__module__', '')}.{getattr(func, '__qualname__', type(func).__name__)}"
-        return functools.wraps(func)(self._wrap(func, lambda: Timestamp(self._marks, label)))
+        return functools.wraps(func)(self._wrap(func, Marker(self._marks, label)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (f"{_there(self._marks)}.PROFILE",)
 
     def timestamp(self, name: str = "<block>") -> Timestamp:
         """A context manager that marks its block."""
@@ -180,16 +211,21 @@ class Profile:
         return function
 
 
-class ProfileImport:
-    """Lets memory_profiler be imported as ever, and then puts our `profile` into it."""
+class ImportHook:
+    """Does something to modules as they are imported; nothing is imported for it.
 
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
+    Parameters
+    ----------
+    actions : by the module's name, what is called with it once it has been executed.
+    """
+
+    def __init__(self, actions: dict[str, Callable[[Any], None]]) -> None:
+        self._actions = actions
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name != "memory_profiler":
+        action = self._actions.pop(name, None)
+        if action is None:
             return None
-        sys.meta_path.remove(self)
         import importlib.util
 
         spec = importlib.util.find_spec(name)
@@ -198,10 +234,54 @@ class ProfileImport:
 
             def exec_module(module: Any) -> None:
                 load(module)
-                module.profile = self._profile
+                action(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+
+class Orders:
+    """Comes with the first data that a worker reads, before it imports the script: it then has ``profile``, too."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (_there(self._marks),)
+
+
+def follow_workers(spawn: Any, marks: Marks) -> None:
+    """Let processes that a module like `multiprocessing.spawn` prepares have ``profile``."""
+    prepare = spawn.get_preparation_data
+
+    def get_preparation_data(name: str, *args: Any, **kwargs: Any) -> Any:
+        data = prepare(name, *args, **kwargs)
+        if name == "ignore":  # for the fork server, which reads no orders: its workers import the script then
+            data.pop("init_main_from_path", None)
+        data["jupyter_profkit"] = Orders(marks)
+        return data
+
+    spawn.get_preparation_data = get_preparation_data
+
+
+def install(marks: Marks) -> None:
+    """Let this process have ``profile``, and what it imports and starts."""
+    profile = Profile(marks)
+    builtins.profile = profile  # type: ignore[attr-defined]
+    ours = type(sys)(_NAME)
+    vars(ours).update(globals(), MARKS=marks, PROFILE=profile)
+    sys.modules[_NAME] = ours
+
+    def replace_profile(module: Any) -> None:
+        module.profile = profile
+
+    def follow(module: Any) -> None:
+        follow_workers(module, marks)
+
+    spawners = ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn")
+    for name in {*spawners} & {*sys.modules}:
+        follow(sys.modules[name])
+    sys.meta_path.insert(0, ImportHook({"memory_profiler": replace_profile, **dict.fromkeys(spawners, follow)}))
 
 
 def show_without_our_frames(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -224,15 +304,13 @@ def main() -> None:
     sys.argv = sys.argv[2:]
     if not getattr(sys.flags, "safe_path", False):
         sys.path[0] = os.path.dirname(os.path.realpath(script))
-    profile = Profile(marks)
-    builtins.profile = profile  # type: ignore[attr-defined]
-    sys.meta_path.insert(0, ProfileImport(profile))
+    install(marks)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # as in a terminal
     sys.excepthook = show_without_our_frames
     atexit.register(marks.note_high_water)
     path = os.path.abspath(script)
     module = make_main(path)
-    sys.modules["_jupyter_profkit_bootstrap"] = ours  # which keeps this module's names alive
+    sys.modules[_NAME].ours = ours  # type: ignore[attr-defined]  # which keeps this module's names alive
     sys.modules["__main__"] = module
     os.read(0, 1)
     exec(read_code(path), vars(module))  # noqa: S102 - as Python runs a script
@@ -257,3 +335,5 @@ def read_code(path: str) -> CodeType:
 
 if __name__ == "__main__":
     main()
+elif __name__ == _IN_WORKER:
+    install(Marks(MARKS_PATH))  # type: ignore[name-defined]  # noqa: F821 - whoever runs it there says so

@@ -50,7 +50,9 @@ _FLUSH_EVERY = 0.05
 _HIGH_WATER_EVERY = 0.01
 _LONGEST_COMMAND = 6 * 15
 _CHILDREN_EVERY = 0.01
-_SEARCH_EVERY = 0.05
+_SEARCH_EVERY = 0.03
+_YOUNG = 0.3
+"""Seconds in which a new process may become another program."""
 _SHARE = 0.03
 """Of its time the helper may spend on each of these two."""
 _PATIENCE = 0.5
@@ -64,6 +66,7 @@ class ProcProcess:
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
         self._status = self._rollup = -1
+        self._parents: dict[int, int] = {}
 
     def rss(self) -> int:
         """Bytes resident; ProcessLookupError when it is gone, even if nobody has reaped it."""
@@ -88,23 +91,28 @@ class ProcProcess:
         return int(text[start : text.index(b"kB", start)]) * 1024
 
     def command(self) -> bytes:
-        """The command line without the program's folder; the short name of one that has none."""
+        """The command line, files without their folders; the short name of a process that has none."""
         with open(f"/proc/{self.pid}/cmdline", "rb") as file:
-            program, *rest = file.read(512).rstrip(b"\0").split(b"\0")
-        if program:
-            return b" ".join([program.rpartition(b"/")[2], *rest])
+            words = file.read(1024).rstrip(b"\0").split(b"\0")
+        if words[0]:
+            return b" ".join([word.rpartition(b"/")[2] if word[:1] == b"/" else word for word in words])
+        self.rss()  # raises for one that has ended, and so has no command line any more
         with open(f"/proc/{self.pid}/comm", "rb") as file:
             return file.read(16).strip()
 
     def descendants(self) -> list[int]:
-        """Pids of its children, of theirs, and so on."""
-        parents: dict[int, list[int]] = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                parents.setdefault(_parent_of(entry), []).append(int(entry))
+        """Pids of its children, of theirs, and so on; only of new processes is the parent looked up."""
+        there = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}
+        for pid in self._parents.keys() - there:
+            del self._parents[pid]
+        for pid in there - self._parents.keys():
+            self._parents[pid] = _parent_of(pid)
+        children: dict[int, list[int]] = {}
+        for pid, parent in self._parents.items():
+            children.setdefault(parent, []).append(pid)
         found = [self.pid]
         for pid in found:  # which grows
-            found += parents.get(pid, [])
+            found += children.get(pid, [])
         return found[1:]
 
     def close(self) -> None:
@@ -113,7 +121,7 @@ class ProcProcess:
                 os.close(descriptor)
 
 
-def _parent_of(pid: str) -> int:
+def _parent_of(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read(512).rpartition(b")")[2].split(None, 2)[1])
@@ -188,8 +196,8 @@ class Recorder:
         self._high_water = 0
         self._next_high_water = 0.0 if high_water else float("inf")
         self._children: dict[int, Process] = {}
-        self._new: dict[int, bytes] = {}
-        """Commands of children that were found in the last search."""
+        self._new: dict[int, tuple[float, bytes]] = {}
+        """When children were found, and their commands as they were then."""
         self._proportional = proportional
         self._next_children = self._next_search = 0.0 if children else float("inf")
 
@@ -201,8 +209,9 @@ class Recorder:
         if now >= self._next_search:
             self._search(now)
         if now >= self._next_children:
+            used = time.process_time()
             self._sample_children(now)
-            self._next_children = now + max(_CHILDREN_EVERY, (time.monotonic() - now) / _SHARE)
+            self._next_children = now + max(_CHILDREN_EVERY, (time.process_time() - used) / _SHARE)
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_EVERY
             self.flush()
@@ -221,21 +230,24 @@ class Recorder:
             self.pending.append(RECORD.pack(now, high_water, HIGH_WATER))
 
     def _search(self, now: float) -> None:
+        used = time.process_time()
         for pid in self._process.descendants():
             if pid not in self._children and pid != os.getpid():
-                self._add_child(pid)
-            elif pid in self._new:  # it may have been found between its fork and its exec
-                self._name(self._children[pid], self._new.pop(pid))
-        # A search reads a file for each process of the machine.
-        self._next_search = now + max(_SEARCH_EVERY, (time.monotonic() - now) / _SHARE)
+                self._add_child(pid, now)
+            elif pid in self._new:  # it may have been found between its fork and the end of its exec
+                found, command = self._new[pid]
+                self._new[pid] = (found, self._name(self._children[pid], command))
+                if now > found + _YOUNG:
+                    del self._new[pid]
+        self._next_search = now + max(_SEARCH_EVERY, (time.process_time() - used) / _SHARE)
 
-    def _add_child(self, pid: int) -> None:
+    def _add_child(self, pid: int, now: float) -> None:
         try:
             child = self._open_process(pid)
         except (OSError, ValueError, IndexError):  # it ended meanwhile
             return
         self._children[pid] = child
-        self._new[pid] = self._name(child)
+        self._new[pid] = (now, self._name(child))
 
     def _name(self, child: Process, known: bytes = b"") -> bytes:
         """Write the command of a child, unless it is the `known` one, and return it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -237,15 +238,74 @@ def test_children_of_the_script_are_followed(script):
     assert apart.timeline.peak.rss < 60 * MIB
 
 
-def test_marks_of_forked_workers_name_their_process(script):
+WORKERS = """\
+import multiprocessing as mp, subprocess, sys, time
+from concurrent.futures import ProcessPoolExecutor
+
+def work(_=None):
+    block = bytearray(40 << 20); block[::4096] = b"x" * len(block[::4096]); time.sleep(0.4)
+
+if __name__ == "__main__":
+    for method in ("fork", "spawn", "forkserver"):
+        worker = mp.get_context(method).Process(target=work); worker.start(); worker.join()
+    source = "import time; block = b'x' * (40 << 20); time.sleep(0.4)"
+    subprocess.run([sys.executable, "-c", source], check=True)
+    import joblib
+    joblib.Parallel(2)(joblib.delayed(work)() for _ in range(2))
+    time.sleep(0.1)
+"""
+
+
+def test_children_of_every_kind_appear_have_a_curve_and_vanish(script):
+    run = script(WORKERS, per_child=True)
+    heavy = {pid: curve for pid, curve in run.timeline.children.items() if max(s.rss for s in curve) >= 40 * MIB}
+    commands = {process.pid: process.command for process in run.timeline.processes}
+    joined = "\n".join(commands[pid] for pid in heavy)
+    assert 5 <= len(heavy) <= 6  # joblib may do with one of its two
+    assert "import time; block" in joined
+    assert "multiprocessing.spawn" in joined
+    assert "multiprocessing.forkserver" in joined
+    assert "loky" in joined
+    assert "python script.py" in joined
+    first, second, *_ = sorted(heavy.values(), key=lambda curve: curve[0].time)
+    assert first[-1].time < second[0].time + 0.1 < run.timeline.main[-1].time
+    assert run.timeline.peak.rss < 40 * MIB + max(run.timeline.main[0].rss, 60 * MIB)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_marks_of_workers_name_their_process_however_it_starts(script, method):
     run = script(
         "import multiprocessing as mp\n"
         "@profile\ndef work(x): return x\n"
         "if __name__ == '__main__':\n"
-        "    with mp.get_context('fork').Pool(1) as pool: assert pool.map(work, [1]) == [1]\n"
+        f"    with mp.get_context('{method}').Pool(1) as pool: assert pool.map(work, [1]) == [1]\n"
     )
+    assert run.returncode == 0
     ((label, _),) = labels(run)
-    assert label.startswith("__main__.work (process ")
+    assert re.fullmatch(r"__(mp_)?main__\.work \(process \d+\)", label)
+
+
+@pytest.mark.parametrize("how", ["", "from memory_profiler import profile\n"])
+def test_marks_of_joblibs_workers_too(script, how):
+    run = script(
+        f"import joblib\n{how}"
+        "@profile\ndef work(x):\n    with profile.timestamp('inside'): return x + 1\n"
+        "if __name__ == '__main__':\n"
+        "    assert joblib.Parallel(2)(joblib.delayed(work)(n) for n in range(3)) == [1, 2, 3]\n"
+    )
+    assert run.returncode == 0
+    names = [re.sub(r"\d+", "N", label) for label, _ in labels(run)]
+    assert sorted(names) == ["__main__.work (process N)"] * 3 + ["inside (process N)"] * 3
+
+
+def test_a_module_of_the_script_finds_profile_in_its_workers(script, tmp_path):
+    (tmp_path / "helpers.py").write_text("@profile\ndef work(x): return x\n")
+    run = script(
+        "import joblib, helpers\n"
+        "if __name__ == '__main__': joblib.Parallel(2)(joblib.delayed(helpers.work)(n) for n in range(2))\n"
+    )
+    assert run.returncode == 0
+    assert [re.sub(r"\d+", "N", label) for label, _ in labels(run)] == ["helpers.work (process N)"] * 2
 
 
 def test_endless_marks_are_bounded(script):

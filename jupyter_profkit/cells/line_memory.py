@@ -14,12 +14,12 @@ from dataclasses import replace
 from types import CodeType, FrameType
 from typing import Any
 
-from jupyter_profkit.cells.memory_limit import limit_of, said_of_limit
+from jupyter_profkit.cells.memory_limit import limit_of, with_limit
 from jupyter_profkit.cells.timeline import record_alongside
 from jupyter_profkit.engines.heap import HeapEngine, with_heap
 from jupyter_profkit.engines.laps import Laps
 from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
-from jupyter_profkit.engines.memory_limit import MemoryLimit, data_limit_works, limits_hold
+from jupyter_profkit.engines.memory_limit import data_limit_works, lend, limits_hold
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
@@ -62,7 +62,7 @@ class LineMemoryMeasurement:
             raise OptionError("--no-heap and --no-lines together leave nothing to measure; use one of them")
         scope = Scope(filename, functions, values.modules, values.exclude)
         self._limit = limit_of(values.limit)
-        lend = self._limit.lend if self._limit is not None else None
+        lends = lend if self._limit is not None or limits_hold() else None
         self._repeat = values.repeat
         self._lines = (
             _Resident(repeats=values.repeat > 1)
@@ -71,7 +71,7 @@ class LineMemoryMeasurement:
                 LineMemoryEngine(
                     scope,
                     budget=None if values.exact else HOT_LINE_BUDGET,
-                    lend=lend,
+                    lend=lends,
                     repeats=values.repeat > 1,
                 ),
                 scope,
@@ -147,7 +147,7 @@ class LineMemoryMeasurement:
             timeline = self._timeline.timeline(session, peak_rss=profile.peak_rss, peak_at=profile.peak_at)
             profile = replace(profile, timeline=timeline)
         if self._limit is not None:
-            profile = _with_limit(profile, self._limit)
+            profile = replace(profile, method=with_limit(profile.method, self._limit, session))
         if self._repeat > 1:
             profile = replace(profile, repetitions=self._repetitions(is_over=not session.partial))
         because = self._no_heap_because or (self._heap.failure if self._heap is not None else "")
@@ -257,12 +257,6 @@ class _Resident:
         meter = self._meter
         method = Method(meter.description, meter.exact_peak, n_events=2)
         return LineMemoryProfile(session, method, (), self._start, self._end, self._peak, exact_peak=meter.exact_peak)
-
-
-def _with_limit(profile: LineMemoryProfile, limit: MemoryLimit) -> LineMemoryProfile:
-    method, said = profile.method, said_of_limit(limit, profile.session)
-    notes = (*([f"{said}, and it is lifted"] if said else []), *limit.notes(), *method.notes)
-    return replace(profile, method=replace(method, engine=f"{method.engine}; {limit.description}", notes=notes))
 
 
 def _with_heap(profile: LineMemoryProfile, heap: HeapEngine, *, add: bool) -> LineMemoryProfile:

@@ -142,10 +142,12 @@ class CellSessions:
     Parameters
     ----------
     shell : the InteractiveShell whose events are followed between `attach` and `detach`.
+    beside : what is to be measured in each cell, whether it has a prologue or not.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, beside: Callable[[], Opened | None] = lambda: None) -> None:
         self._shell = shell
+        self._beside = beside
         self._stacks: dict[int, list[_Execution]] = {}
         self._n_open = 0
         self._shadow_lock = threading.Lock()
@@ -186,6 +188,14 @@ class CellSessions:
         except Exception as error:  # whatever keeps us from measuring, the cell runs
             self._drop(execution, measurement)
             opened.decline(_in_one_line(error))
+
+    def withdraw(self, kind: type[Measurement]) -> None:
+        """End the measurements of that kind in the execution that runs here; nothing is said of them."""
+        stack = self._stack()
+        for measurement in list(stack[-1].measurements) if stack else ():
+            if isinstance(measurement.opened.measurement, kind):
+                measurement.stop()
+                self._drop(stack[-1], measurement)
 
     def _drop(self, execution: _Execution, measurement: OpenMeasurement) -> None:
         execution.measurements.remove(measurement)
@@ -228,6 +238,13 @@ class CellSessions:
 
     def _on_pre_run_cell(self, info: Any) -> None:
         self._stack()[-1].info = info
+        self.open_beside()
+
+    def open_beside(self) -> None:
+        """Start what is to be measured in each cell, in the one that runs on this thread."""
+        opened = self._beside()
+        if opened is not None:
+            self.open(opened, "")
 
     def _on_post_execute(self) -> None:
         """Stop, before plots are flushed; a silent execution has no later event, so it ends here."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.meanwhile import Meanwhile, Show
+from jupyter_profkit.cells.memory_limit import limit_of, with_limit
 from jupyter_profkit.engines.timeline import TimelineEngine, check_process
-from jupyter_profkit.errors import RecordingError, TargetError
+from jupyter_profkit.errors import OptionError, RecordingError, TargetError
 from jupyter_profkit.export import load
 from jupyter_profkit.model.session import Session
 from jupyter_profkit.model.timeline import MemoryTimeline
@@ -43,19 +45,31 @@ class TimelineMeasurement:
     def __init__(self, values: Values, title: str = "", live: LiveCurve | None = None) -> None:
         self._engine = _engine_for(values, title)
         self._live = live
+        self._limit = limit_of(values.limit)
+        if self._limit is not None and values.attach is not None:
+            raise OptionError("--limit is for this process; --attach records another one")
 
     def start(self) -> None:
         self._engine.start()
+        if self._limit is not None:
+            self._limit.start()
         if self._live is not None:
             self._live.begin(self._engine)
 
     def stop(self) -> None:
+        if self._limit is not None:
+            self._limit.lift()
         if self._live is not None:
             self._live.end()
         self._engine.stop()
+        if self._limit is not None:
+            self._limit.stop()
 
     def result(self, session: Session) -> MemoryTimeline:
-        return self._engine.timeline(session)
+        timeline = self._engine.timeline(session)
+        if self._limit is None:
+            return timeline
+        return replace(timeline, method=with_limit(timeline.method, self._limit, session))
 
 
 def _engine_for(values: Values, title: str) -> TimelineEngine:

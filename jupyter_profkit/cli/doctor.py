@@ -7,10 +7,15 @@ import platform
 import sys
 from collections.abc import Iterator
 
+from jupyter_profkit.engines.heap import HeapEngine
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
+from jupyter_profkit.engines.memory_budget import memory_budget
+from jupyter_profkit.engines.memory_limit import data_limit_works
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.tool_slots import profile_holder, tool_holders, trace_holder
+from jupyter_profkit.errors import EngineBusyError, MissingDependencyError
 from jupyter_profkit.layout.dot import find_engines
+from jupyter_profkit.units import format_size
 
 __all__ = ["findings"]
 
@@ -39,12 +44,31 @@ def findings() -> Iterator[tuple[str, str]]:
     for name in _PACKAGES:
         yield name, _version(name)
     yield "memory by line", LineMemoryEngine(Scope()).description
+    yield "heap by line", _heap()
+    yield "limit on memory", _limit()
     yield "graphs", ", ".join([*(engine.name for engine in find_engines()), "built in"])
     yield "sys.settrace", trace_holder() or "free"
     yield "sys.setprofile", profile_holder() or "free"
     if sys.version_info >= (3, 12):
         holders = ", ".join(f"{tool_id}: {name}" for tool_id, name in tool_holders().items())
         yield "sys.monitoring", holders or "free"
+
+
+def _heap() -> str:
+    engine = HeapEngine(Scope())
+    try:
+        engine.prepare()
+    except (MissingDependencyError, EngineBusyError) as error:
+        return f"left out: {error}"
+    finally:
+        engine.discard()
+    return engine.description
+
+
+def _limit() -> str:
+    budget = memory_budget()
+    means = "RLIMIT_DATA and a watcher" if data_limit_works() else "a watcher"
+    return f"by {means}; auto is {format_size(budget.size)} ({budget.reason})"
 
 
 def _version(name: str) -> str:

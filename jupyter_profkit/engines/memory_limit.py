@@ -22,7 +22,7 @@ The size is what the process may have resident, what it held before included.
 * A step that is nobody's (an event loop that waits) must not fail: there the
   handler does what Ctrl-C does, and the front end ends the cell its own way.
 * Measuring takes memory too. A part of the limit is kept back, and lent to an event
-  of ours that finds none: `MemoryLimit.lend`.
+  of ours that finds none: `lend`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from jupyter_profkit.errors import MemoryLimitError, OptionError
 from jupyter_profkit.source import is_cell_file, is_user_file
 from jupyter_profkit.units import MIB, format_size
 
-__all__ = ["MemoryLimit", "Watcher", "data_limit_works", "limits_hold", "suspended"]
+__all__ = ["MemoryLimit", "Watcher", "data_limit_works", "lend", "limits_hold", "suspended"]
 
 _LEAST = 16 * MIB
 """Bytes that code may take whatever the limit, so that what is too much can be put away again."""
@@ -68,17 +68,19 @@ class MemoryLimit:
     ----------
     size : bytes that the process may have resident.
     reason : where the size comes from, for the report.
+    insist : hold also where the process has more than that already; it may then take a little all the same.
 
     Raises
     ------
     OptionError
-        If the process has more than that already.
+        If the process has more than that already, unless `insist`.
     """
 
-    def __init__(self, size: int, *, reason: str = "") -> None:
+    def __init__(self, size: int, *, reason: str = "", insist: bool = False) -> None:
         self.size = size
         self.reason = reason
-        self._refuse_what_is_used_already()
+        if not insist:
+            self._refuse_what_is_used_already()
         self._watcher: Watcher | None = None
         self._thread: _WatchingThread | None = None
         self._pid = os.getpid()
@@ -92,6 +94,8 @@ class MemoryLimit:
         """Whether the process had more than that by then; it may take a little all the same."""
         self.interrupted = False
         """Whether the watcher had to step in."""
+        self.is_undercut = False
+        """Whether a lower limit began while this one held: it is reached first."""
         self._failure = ""
 
     def _refuse_what_is_used_already(self) -> None:
@@ -118,6 +122,8 @@ class MemoryLimit:
         self.left = max(self.size - read_rss(os.getpid()), 0)
         self.was_full = self.left < _LEAST
         self._begin()
+        for other in _holding:
+            other.is_undercut = other.is_undercut or self.size <= other.size
         _holding.append(self)
         _install_handler()
 
@@ -147,10 +153,6 @@ class MemoryLimit:
             self._watcher.stop()
             self._watcher = None
         _restore_handler()
-
-    def lend(self, more: bool) -> None:
-        """Give out what was kept back for measuring, or take it back; asks for no memory."""
-        _soft_limit.lend(more)
 
     @property
     def description(self) -> str:
@@ -427,6 +429,11 @@ else:
 
 
 _soft_limit = _SoftLimit()
+
+
+def lend(more: bool) -> None:
+    """Give out what the limits that hold keep back for measuring, or take it back; asks for no memory."""
+    _soft_limit.lend(more)
 
 
 def limits_hold() -> bool:

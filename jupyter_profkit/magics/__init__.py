@@ -16,6 +16,7 @@ from jupyter_profkit.cells.session import CellSessions
 from jupyter_profkit.magics.base import ProfkitMagics, decline_to_measure
 from jupyter_profkit.magics.completion import OptionCompleter
 from jupyter_profkit.magics.cprofile import TimeMagics
+from jupyter_profkit.magics.memlimit import LimitMagics
 from jupyter_profkit.magics.memprofile import MemoryMagics
 from jupyter_profkit.magics.mprof import TimelineMagics
 from jupyter_profkit.magics.objects import ObjectMagics
@@ -24,7 +25,14 @@ from jupyter_profkit.source import label_of
 
 __all__ = ["Extension", "load", "unload"]
 
-FAMILIES: tuple[type[ProfkitMagics], ...] = (MemoryMagics, TimeMagics, TimelineMagics, ReferenceMagics, ObjectMagics)
+FAMILIES: tuple[type[ProfkitMagics], ...] = (
+    LimitMagics,
+    MemoryMagics,
+    TimeMagics,
+    TimelineMagics,
+    ReferenceMagics,
+    ObjectMagics,
+)
 
 _loaded: dict[int, Extension] = {}
 
@@ -49,7 +57,9 @@ class Extension:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._families = [family(shell) for family in FAMILIES]
-        self._sessions = CellSessions(shell)
+        (limit,) = (family for family in self._families if isinstance(family, LimitMagics))
+        self._sessions = CellSessions(shell, limit.opened)
+        limit.serve(self._sessions)
         self._sessions.attach()
         openers = {name: (family, method) for family in self._families for name, method in family.openers.items()}
         self._transformer = prologue.PrologueTransformer(openers)

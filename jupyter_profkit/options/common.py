@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["COMPARE", "LIMIT", "OUTPUT", "REPEAT"]
+__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "OUTPUT", "REPEAT"]
 
 OUTPUT = (
     Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
@@ -31,6 +31,10 @@ COMPARE = Option(
     None,
     "show what changed from an earlier run, in a variable (-v) or a file (-D)",
     "NAME|FILE",
+)
+
+MEMLIMIT = Option(
+    "limit", ("%memlimit",), Kind.SIZE, None, "what the process may hold; auto finds what there is", "SIZE"
 )
 
 REPEAT = Option("repeat", ("--repeat",), Kind.TIMES, 1, "run the code N times; only the last run's value is shown", "N")

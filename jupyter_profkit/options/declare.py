@@ -20,7 +20,7 @@ import argparse
 import enum
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -190,6 +190,8 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{self.prog}: {message}")
 
 
+_NEGATIVE = re.compile(r"-\.?\d")
+
 _TOKEN = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 
 
@@ -277,7 +279,7 @@ class OptionSet:
 
     def _parse(self, words: list[str], defaults: Mapping[str, Any] | None, rest: Any) -> Values:
         n_options = self._count_option_words(words)
-        found = vars(self._parser().parse_args(words[:n_options]))
+        found = vars(self._parser().parse_args(list(self._joined(words[:n_options]))))
         values = {**self.defaults(), **(defaults or {})}
         for option in self.options:
             if option.name in found:
@@ -297,6 +299,21 @@ class OptionSet:
             if option is not None and option.kind is not Kind.FLAG and word in option.flags:
                 index += 1
         return min(index, len(words))
+
+    def _joined(self, words: list[str]) -> Iterator[str]:
+        """The words for argparse, which takes ``-1GiB`` for an option unless it is part of one."""
+        rest = iter(words)
+        for word in rest:
+            option = self._option_of(word)
+            value = (
+                next(rest, None)
+                if option is not None and option.kind is not Kind.FLAG and word in option.flags
+                else None
+            )
+            if value is not None and _NEGATIVE.match(value):
+                yield f"{word}={value}" if word.startswith("--") else word + value
+            else:
+                yield from (word,) if value is None else (word, value)
 
     def _option_of(self, word: str) -> Option | None:
         for option in self.options:

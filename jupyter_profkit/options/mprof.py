@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.common import LIMIT, OUTPUT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["ATTACH", "DISPLAY", "LIST", "MPROF_PLOT", "MPROF_RUN", "PEAK", "PLOT", "RM"]
@@ -37,7 +37,7 @@ _OUTPUT = (
 MPROF_PLOT = OptionSet(
     "mprof_plot",
     "Memory over time: of a cell, of the last recorded run, or of recordings in files and variables.",
-    (*_PLOT, *_SAMPLING, _LIVE, _ATTACH, *_OUTPUT),
+    (*_PLOT, *_SAMPLING, _LIVE, _ATTACH, LIMIT, *_OUTPUT),
     rest="[recording …]",
 )
 

@@ -191,6 +191,8 @@ def test_auto_says_where_its_size_comes_from(kernel: Kernel) -> None:
     [
         ("--limit 0", "--limit takes a size above 0 like 2GiB, or auto, not '0'"),
         ("--limit=-1GiB", "'-1GiB' is not a size"),
+        ("--limit -1GiB", "'-1GiB' is not a size"),
+        ("-p -1", "--precision takes a whole number, 0 or more, not '-1'"),
         ("--limit huge", "'huge' is not a size"),
         ("--limit 5MiB", "a limit of 5.0 MiB is below the "),
         ("--limit 10", "-l 10 shows 10 lines"),
@@ -204,6 +206,106 @@ def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, options: 
     assert message in said
     assert len(said.strip().splitlines()) == 1
     assert kernel.value("'was_run' in globals()") == "False"
+
+
+# %memlimit
+
+
+@pytest.fixture
+def session_limited(kernel: Kernel) -> Iterator[Kernel]:
+    """A kernel whose cells may take 80 MB more."""
+    reply = kernel.run(f"%memlimit {int(kernel.value(RSS)) + 80_000_000}")
+    assert "a cell may make the process hold" in reply.stdout
+    yield kernel
+    assert "no limit" in kernel.run("%memlimit off").stdout
+
+
+def test_every_cell_is_limited_and_nothing_between_them(session_limited: Kernel) -> None:
+    kernel = session_limited
+    state = kernel.value(STATE)
+    for _ in range(2):
+        reply = kernel.run("before = 'kept'\nheld = np.ones(300_000_000, 'u1')")
+        assert (reply.status, [error["ename"] for error in reply.errors]) == ("error", ["MemoryError"])
+        assert "%memlimit: the limit of" in reply.stderr
+        assert "line 2" in reply.stderr
+        assert kernel.value("before") == "'kept'"
+        assert kernel.value(STATE) == state
+    assert kernel.value("len(np.ones(300_000_000, 'u1'))") == "300000000"  # no cell
+    assert kernel.run("held = np.ones(20_000_000, 'u1')\nlen(held)").value == "20000000"
+
+
+def test_small_steps_are_limited_too(session_limited: Kernel) -> None:
+    reply = session_limited.run("grow()")
+    assert [error["ename"] for error in reply.errors] == ["MemoryError"]
+    assert reply.stderr.count("%memlimit: the limit of") == 1
+
+
+def test_a_measured_cell_keeps_the_limit_and_marks_its_line(session_limited: Kernel) -> None:
+    reply = session_limited.run("%%memprofile\nx = 1\nheld = np.ones(300_000_000, 'u1')")
+    assert (reply.status, len(reply.reports)) == ("error", 1)
+    assert "held = np.ones" in marked(reply.reports[0])
+    assert "%memlimit: the limit of" in reply.stderr
+
+
+def test_the_lower_of_two_limits_is_the_one_that_is_told(session_limited: Kernel) -> None:
+    kernel = session_limited
+    reply = limited(kernel, "held = np.ones(60_000_000, 'u1')", room=40_000_000)
+    assert reply.status == "error"
+    assert "was reached" in reply.reports[0]
+    assert "%memlimit" not in reply.stderr
+    reply = limited(kernel, "held = np.ones(150_000_000, 'u1')", room=200_000_000)
+    assert reply.status == "error"
+    assert "%memlimit: the limit of" in reply.stderr
+
+
+def test_it_holds_for_the_rest_of_the_cell_that_sets_it_and_can_be_changed_there(kernel: Kernel) -> None:
+    size = int(kernel.value(RSS)) + 80_000_000
+    reply = kernel.run(f"%memlimit {size}\n%memlimit {size + 1_000_000_000}\nheld = np.ones(300_000_000, 'u1')")
+    assert (reply.status, kernel.value("len(held)")) == ("ok", "300000000")
+    reply = kernel.run(f"held = None\n%memlimit {size}\nheld = np.ones(300_000_000, 'u1')")
+    assert reply.status == "error"
+    assert kernel.run("%memlimit off\nheld = np.ones(300_000_000, 'u1')").status == "ok"
+
+
+def test_the_state_is_shown_and_auto_says_where_it_comes_from(kernel: Kernel) -> None:
+    assert "%memlimit auto would set" in kernel.run("%memlimit").stdout
+    said = kernel.run("%memlimit auto").stdout
+    assert "8/10 of the" in said or "9/10 of" in said
+    assert "are left" in kernel.run("%memlimit").stdout
+    kernel.run("%memlimit off")
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("-1GiB", "is not a size"),
+        ("lots", "is not a size"),
+        ("0", "%memlimit takes a size above 0"),
+        ("5MiB", "is below the"),
+    ],
+)
+def test_a_session_limit_that_is_none_is_one_line(kernel: Kernel, size: str, message: str) -> None:
+    reply = kernel.run(f"%memlimit {size}")
+    said = reply.stderr + reply.stdout
+    assert message in said
+    assert len(said.strip().splitlines()) == 1
+    assert "no limit" in kernel.run("%memlimit").stdout
+
+
+def test_unloading_ends_the_session_limit(kernel: Kernel) -> None:
+    kernel.run(f"%memlimit {int(kernel.value(RSS)) + 80_000_000}")
+    kernel.run("%unload_ext jupyter_profkit")
+    assert kernel.run("held = np.ones(300_000_000, 'u1')").status == "ok"
+    kernel.run("%load_ext jupyter_profkit")
+    assert "no limit" in kernel.run("%memlimit").stdout
+
+
+def test_memory_over_time_has_the_limit_too(kernel: Kernel) -> None:
+    reply = limited(kernel, "held = np.ones(300_000_000, 'u1')", magic="mprof_plot")
+    assert (reply.status, len(reply.reports)) == ("error", 1)
+    assert "was reached" in unwrapped(reply.reports[0])
+    reply = kernel.run("%%mprof_plot --limit 1TiB --attach 1\nx = 1")
+    assert reply.status == "error"
 
 
 SCRIPT = """

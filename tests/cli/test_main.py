@@ -220,6 +220,15 @@ def test_doctor_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert "graphviz-pure" in text
 
 
+def test_doctor_says_how_the_heap_and_limits_are_had(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    (heap,) = [row for row in rows if row.startswith("heap by line")]
+    assert "memray" in heap
+    (limit,) = [row for row in rows if row.startswith("limit on memory")]
+    assert "auto is" in limit
+
+
 def test_each_statement_of_a_script_is_compiled_by_itself(script: Path) -> None:
     codes = read_program(script)
     assert [min(line for _, _, line in code.co_lines() if line) for code in codes] == [1, 2, 3, 5, 11]

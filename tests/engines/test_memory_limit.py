@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_profkit.engines import memory_limit
-from jupyter_profkit.engines.memory_limit import MemoryLimit, Watcher, limits_hold, suspended
+from jupyter_profkit.engines.memory_limit import MemoryLimit, Watcher, lend, limits_hold, suspended
 from jupyter_profkit.engines.relief import relieved
 from jupyter_profkit.engines.timeline import read_rss
 from jupyter_profkit.errors import MemoryLimitError, OptionError
@@ -168,7 +168,7 @@ def test_a_lower_limit_on_address_space_is_named() -> None:
 
 @linux
 def test_measuring_is_lent_what_was_kept_back() -> None:
-    with limited(100 * MB) as limit:
+    with limited(100 * MB):
         tight = data_limit()[0]
         seen = []
 
@@ -178,7 +178,7 @@ def test_measuring_is_lent_what_was_kept_back() -> None:
                 raise MemoryError
             return "done"
 
-        assert relieved(event, limit.lend)() == "done"
+        assert relieved(event, lend)() == "done"
         assert seen == [tight, tight + 8 * MIB]
         assert data_limit()[0] == tight
 

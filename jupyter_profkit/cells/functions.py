@@ -53,6 +53,10 @@ class TimeMeasurement:
             self._stop_sampling()
             raise
 
+    def lap(self) -> None:
+        """A repetition is over, and another begins."""
+        self._engine.lap()
+
     def stop(self) -> None:
         self._engine.stop()
         self._stop_sampling()
@@ -69,10 +73,11 @@ class TimeMeasurement:
         if sampler is not None and overhead is not None:
             overhead += sampler.cost
         method = Method(engine.description, engine.hears_one_thread, engine.n_events, overhead, tuple(engine.notes()))
-        measured = dataclasses.replace(session, duration=engine.duration)
+        duration = sum(engine.runs) if engine.runs else engine.duration
+        measured = dataclasses.replace(session, duration=duration)
         meanwhile = sampler.meanwhile() if sampler is not None else {}
         sampled = sampler.by_statement() if sampler is not None else {}
-        statements = StatementProfile(engine.statements(meanwhile, sampled), engine.duration)
+        statements = StatementProfile(engine.statements(meanwhile, sampled), duration)
         return TimeProfile(
             measured,
             method,
@@ -81,6 +86,7 @@ class TimeMeasurement:
             sampler.tree() if sampler is not None else None,
             engine.coroutines(),
             tuple(_of_thread(measured, method, name, functions) for name, functions in engine.threads()),
+            engine.runs,
         )
 
 

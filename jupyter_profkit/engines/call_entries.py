@@ -15,7 +15,7 @@ import functools
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
@@ -25,15 +25,30 @@ from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.stacks import is_display_hook, is_import
 from jupyter_profkit.engines.statements import StatementFigures, source_line
 from jupyter_profkit.engines.timers import SignalPacer
-from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key
+from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, RunFigures
 from jupyter_profkit.source import is_user_file, label_of, line_range
 
-__all__ = ["CallGraph"]
+__all__ = ["CallGraph", "Totals", "totals_of"]
 
 _CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
 """What plain cProfile takes for a call that the measured code made."""
 
 _SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
+
+
+Totals = Mapping[int, tuple[int, float, float]]
+"""Calls, own and cumulative time up to now, by the number of the code."""
+
+
+def totals_of(entries: Iterable[Any]) -> Totals:
+    """What profiling has come to, kept for the difference to what it will come to."""
+    return {id(entry.code): (entry.callcount, _own_time(entry), entry.totaltime) for entry in entries}
+
+
+def _own_time(entry: Any) -> float:
+    """Seconds in the function itself; that we looked on meanwhile takes nothing from them."""
+    between = sum(call.totaltime for call in entry.calls or () if call.code in _CALLED_IN_BETWEEN)
+    return float(entry.inlinetime + between)
 
 
 class Share(NamedTuple):
@@ -76,10 +91,18 @@ class CallGraph:
     entries : what `cProfile.Profile.getstats` gave.
     filename : file name of the measured cell, or None for a block.
     block : of a block, what stands for its statements; they call, but are no functions.
+    laps : the totals at the end of each run but the last, if there were several.
     """
 
-    def __init__(self, entries: Iterable[Any], filename: str | None, block: WithBlock | None = None) -> None:
+    def __init__(
+        self,
+        entries: Iterable[Any],
+        filename: str | None,
+        block: WithBlock | None = None,
+        laps: Sequence[Totals] = (),
+    ) -> None:
         self._filename = filename
+        self._laps = laps
         self._block_lines = {id(code): lines for code, lines in block.codes.items()} if block is not None else {}
         self._entries = {id(entry.code): entry for entry in entries if entry.callcount}
         statements = {key for key in self._entries if key in self._block_lines}
@@ -133,6 +156,7 @@ class CallGraph:
             n_shown=len(displays),
             imports=sum(call.totaltime for call in imports),
             n_imports=sum(call.callcount for call in imports),
+            runs=tuple(run.cumtime for run in self._runs([id(entry.code)])) if id(entry.code) in self._entries else (),
         )
 
     def _displays(self, code: CodeType | str) -> bool:
@@ -210,11 +234,9 @@ class CallGraph:
         )
 
     def _total(self, key: int) -> Share:
-        """All that was recorded of a function; that we looked on meanwhile takes nothing from its own time."""
+        """All that was recorded of a function."""
         entry = self._entries[key]
-        share = Share.of(entry)
-        between = sum(call.totaltime for call in entry.calls or () if call.code in _CALLED_IN_BETWEEN)
-        return share._replace(tottime=share.tottime + between)
+        return Share.of(entry)._replace(tottime=_own_time(entry))
 
     def _record(self, name: Key, keys: list[int], share: Share) -> FunctionRecord:
         code = self._entries[keys[0]].code
@@ -231,7 +253,24 @@ class CallGraph:
             label=label_of(filename),
             is_user=isinstance(code, CodeType) and self._is_users(code),
             qualname=code.co_qualname if isinstance(code, CodeType) else "",
+            runs=tuple(self._runs(keys)),
         )
+
+    def _runs(self, keys: Iterable[int]) -> Iterator[RunFigures]:
+        """The figures of each run: how much the totals grew in it."""
+        if not self._laps:
+            return
+        last = totals_of(self._entries[key] for key in keys)
+        before = (0, 0.0, 0.0)
+        for lap in (*self._laps, last):
+            found = [lap.get(key, (0, 0.0, 0.0)) for key in keys]
+            now = (
+                sum(calls for calls, _, _ in found),
+                sum(own for _, own, _ in found),
+                sum(all_ for _, _, all_ in found),
+            )
+            yield RunFigures(now[0] - before[0], max(now[1] - before[1], 0.0), max(now[2] - before[2], 0.0))
+            before = now
 
     def _caller_records(self, keys: list[int]) -> Iterator[CallerRecord]:
         groups: dict[Key, Share] = defaultdict(lambda: _NOTHING)

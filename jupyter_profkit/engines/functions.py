@@ -23,7 +23,7 @@ from types import CodeType
 from typing import Any, Final, Protocol
 
 from jupyter_profkit.engines.blocks import WithBlock
-from jupyter_profkit.engines.call_entries import CallGraph
+from jupyter_profkit.engines.call_entries import CallGraph, Totals, totals_of
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.engines.stacks import Meanwhile
@@ -36,9 +36,14 @@ from jupyter_profkit.model.functions import CoroutineRecord, FunctionRecord, Sta
 __all__ = ["FunctionEngine", "PlainProfiler"]
 
 
+_MOST_LAPS: Final = 100
+"""Runs of which each function's figures are kept apart."""
+
+
 class Profiler(Protocol):
     """What an engine needs of a profiler."""
 
+    began: float
     duration: float
 
     def start(self) -> None: ...
@@ -54,7 +59,7 @@ class PlainProfiler:
     def __init__(self, *, builtins: bool = True) -> None:
         self._profile = cProfile.Profile(builtins=builtins)
         self._is_on = False
-        self._began = 0.0
+        self.began = 0.0
         self.duration = 0.0
         """Seconds from start to stop."""
         self.was_replaced = False
@@ -72,7 +77,7 @@ class PlainProfiler:
         if holder is not None:
             raise EngineBusyError(f"{holder} is profiling already; end it, then run the cell again")
         self._is_on = True
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
         self._profile.enable()
 
     def stop(self) -> None:
@@ -80,7 +85,7 @@ class PlainProfiler:
         if self._is_on:
             holder = sys.getprofile() if MONITORING is None else MONITORING.get_tool(MONITORING.PROFILER_ID)
             self._profile.disable()
-            self.duration = time.perf_counter() - self._began
+            self.duration = time.perf_counter() - self.began
             self._is_on = False
             self.was_replaced = holder is not self._profile and holder != "cProfile"
 
@@ -126,6 +131,9 @@ class FunctionEngine:
         self._wants_threads = threads
         self._watch = CollectionWatch(filename, block)
         self._graph: CallGraph | None = None
+        self._laps: list[Totals] = []
+        self._run_began = 0.0
+        self._runs: list[float] = []
 
     def start(self) -> None:
         """Begin to measure; switching on is the last thing it does.
@@ -144,10 +152,24 @@ class FunctionEngine:
             self._stop_watching()
             raise
 
+    def lap(self) -> None:
+        """A run is over, and another one begins."""
+        self._runs.append(time.perf_counter() - (self._run_began or self._profiler.began))
+        if len(self._laps) < _MOST_LAPS:
+            self._laps.append(totals_of(self._profiler.getstats()))
+        self._run_began = time.perf_counter()
+
     def stop(self) -> None:
         """Stop measuring, first of all; a second call does nothing."""
         self._profiler.stop()
         self._stop_watching()
+
+    @property
+    def runs(self) -> tuple[float, ...]:
+        """Seconds of each run, if there were several."""
+        if not self._runs:
+            return ()
+        return (*self._runs, self._profiler.began + self.duration - self._run_began)
 
     def _stop_watching(self) -> None:
         self._watch.stop()
@@ -163,7 +185,7 @@ class FunctionEngine:
     def graph(self) -> CallGraph:
         """What was recorded, less what the measured block did not reach."""
         if self._graph is None:
-            self._graph = CallGraph(self._profiler.getstats(), self._filename, self._block)
+            self._graph = CallGraph(self._profiler.getstats(), self._filename, self._block, self._laps)
         return self._graph
 
     def functions(self) -> tuple[FunctionRecord, ...]:

@@ -117,7 +117,7 @@ class ScopedProfiler:
         """What the user's coroutines did."""
         self._n_roots_open = 0
         self._is_on = filename is None
-        self._began = 0.0
+        self.began = 0.0
         self._thread = 0
         self._shell_threads: frozenset[int] = frozenset()
         self._is_shell_awake = False
@@ -152,7 +152,7 @@ class ScopedProfiler:
         events = MONITORING.events
         if self._statements is not None:
             self._statements.open()
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
         MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
 
     def stop(self) -> None:
@@ -160,7 +160,7 @@ class ScopedProfiler:
         if self._tools is None:
             return
         MONITORING.set_events(self._scout, 0)
-        self.duration = time.perf_counter() - self._began
+        self.duration = time.perf_counter() - self.began
         if threading.get_ident() == self._thread:
             self._leave_open_frames(sys._getframe(1))
         self._leave_open_threads()

@@ -54,6 +54,8 @@ class StatementFigures:
     imports: float = 0.0
     """Seconds for loading modules at its own request."""
     n_imports: int = 0
+    runs: tuple[float, ...] = ()
+    """Seconds in each run, if there were several; all that it called included."""
 
 
 def source_line(filename: str, lineno: int) -> str:
@@ -116,7 +118,9 @@ def _rows(
         parts.append(("tasks", meanwhile.tasks, 0))
     if meanwhile.awaiting > max(least, _LEAST_WAIT):
         parts.append(("awaiting", meanwhile.awaiting, 0))
-    yield StatementRecord(figures.lineno, figures.source, max(own, 0.0), figures.calls, figures.end_lineno)
+    yield StatementRecord(
+        figures.lineno, figures.source, max(own, 0.0), figures.calls, figures.end_lineno, runs=figures.runs
+    )
     for kind, seconds, calls in parts:
         yield StatementRecord(figures.lineno, _NAMES[kind], seconds, calls, kind=kind)
     if figures.n_shown:
@@ -129,4 +133,5 @@ def _joined(one: StatementRecord, other: StatementRecord) -> StatementRecord:
     """A statement that ran twice, as one row; or what several have in common."""
     end = max(one.end_lineno, other.end_lineno)
     calls = None if one.calls is None or other.calls is None else one.calls + other.calls
-    return replace(one, time=one.time + other.time, calls=calls, end_lineno=end)
+    runs = tuple(map(sum, zip(one.runs, other.runs, strict=True))) if one.runs and other.runs else ()
+    return replace(one, time=one.time + other.time, calls=calls, end_lineno=end, runs=runs)

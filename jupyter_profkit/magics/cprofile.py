@@ -40,4 +40,4 @@ class TimeMagics(configurable_magics(CPROFILE)):  # type: ignore[misc]
         before = self.earlier(values)
         with usage_errors():
             measurement = TimeMeasurement(values, filename=filename)
-        return Opened(measurement, lambda result: self.deliver(result, values, before))
+        return Opened(measurement, lambda result: self.deliver(result, values, before), repeat=values.repeat)

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from jupyter_profkit.model.time_comparison import TimeComparison
     from jupyter_profkit.views.report import Report
 
-__all__ = ["CallerRecord", "CoroutineRecord", "FunctionRecord", "StatementProfile", "StatementRecord", "TimeProfile"]
+__all__ = [
+    "CallerRecord",
+    "CoroutineRecord",
+    "FunctionRecord",
+    "RunFigures",
+    "StatementProfile",
+    "StatementRecord",
+    "TimeProfile",
+]
 
 RowKind = Literal["statement", "imports", "waiting", "awaiting", "tasks", "collections", "display"]
 """What the time of a row by statement went into."""
@@ -42,6 +50,15 @@ class CallerRecord:
     caller: Key
     ncalls: int
     pcalls: int
+    tottime: float
+    cumtime: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """A function's figures in one of several runs."""
+
+    ncalls: int
     tottime: float
     cumtime: float
 
@@ -69,6 +86,8 @@ class FunctionRecord:
     """Whether it is the user's own code."""
     qualname: str = ""
     """The name with those of the classes and functions around it; empty for a builtin."""
+    runs: tuple[RunFigures, ...] = ()
+    """With ``--repeat``, the figures of each run; those above are of all runs together."""
 
     @property
     def key(self) -> Key:
@@ -117,6 +136,8 @@ class StatementRecord:
     """Calls that the statement itself made, builtins included; modules loaded; collections. None if not known."""
     end_lineno: int = 0
     kind: RowKind = "statement"
+    runs: tuple[float, ...] = ()
+    """With ``--repeat``, seconds in each run; `time` is that of all runs together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +183,8 @@ class TimeProfile(Result):
     """The user's coroutine functions; empty before Python 3.12."""
     threads: tuple[TimeProfile, ...] = ()
     """With ``threads=True``, a profile for each thread that was started; its name is its session's title."""
+    runs: tuple[float, ...] = ()
+    """With ``--repeat``, seconds of each run; all other figures are of all runs together."""
 
     @property
     def stats(self) -> pstats.Stats:

@@ -10,13 +10,15 @@ name, whatever cell it was in. Those of one name are added up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from jupyter_profkit.model.functions import FunctionRecord, TimeProfile
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Session
+from jupyter_profkit.model.spread import spread
 from jupyter_profkit.source import place_of
 
 __all__ = ["FunctionChange", "FunctionFigures", "TimeComparison", "compare_times"]
@@ -34,11 +36,20 @@ class FunctionFigures:
     """Seconds in the function itself."""
     cumtime: float = 0.0
     """Seconds in it and all it called."""
+    tottime_spread: float = 0.0
+    """How much `tottime` differs from run to run, if there were several: the standard deviation."""
+    cumtime_spread: float = 0.0
 
-    def plus(self, record: FunctionRecord) -> FunctionFigures:
-        """These figures with those of `record`."""
-        return FunctionFigures(
-            self.ncalls + record.ncalls, self.tottime + record.tottime, self.cumtime + record.cumtime
+    @classmethod
+    def of(cls, records: Sequence[FunctionRecord], n_runs: int = 1) -> FunctionFigures:
+        """What `records` come to together, in a run."""
+        runs = list(zip(*(record.runs for record in records), strict=False))
+        return cls(
+            round(sum(record.ncalls for record in records) / n_runs),
+            sum(record.tottime for record in records) / n_runs,
+            sum(record.cumtime for record in records) / n_runs,
+            spread([sum(figures.tottime for figures in run) for run in runs]),
+            spread([sum(figures.cumtime for figures in run) for run in runs]),
         )
 
 
@@ -59,6 +70,10 @@ class FunctionChange:
         if self.before is None:
             return "new"
         return "gone" if self.after is None else ""
+
+    def spread(self, figure: str) -> float:
+        """The greater spread of the two runs: a change within it may be none."""
+        return max(getattr(each, f"{figure}_spread", 0.0) for each in (self.before, self.after))
 
     def change(self, figure: str) -> Any:
         """How much more than before: calls, or seconds; a run without the function spent nothing there."""
@@ -82,6 +97,8 @@ class TimeComparison(Result):
     after: Session
     changes: tuple[FunctionChange, ...]
     """Every function, the one whose own time changed most first."""
+    runs: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    """Seconds of each run, before and after, where it was repeated; all figures are then of a run, on average."""
 
     @property
     def n_common(self) -> int:
@@ -115,7 +132,7 @@ def compare_times(before: TimeProfile, after: TimeProfile) -> TimeComparison:
     earlier, later = _by_name(before, qualified=qualified), _by_name(after, qualified=qualified)
     changes = [FunctionChange(*key[::-1], earlier.get(key), later.get(key)) for key in {**later, **earlier}]
     changes.sort(key=lambda change: (-abs(change.change("tottime")), change.label, change.function))
-    return TimeComparison(before.session, after.session, tuple(changes))
+    return TimeComparison(before.session, after.session, tuple(changes), (before.runs, after.runs))
 
 
 def _by_name(profile: TimeProfile, *, qualified: bool) -> dict[tuple[str, str], FunctionFigures]:
@@ -123,13 +140,17 @@ def _by_name(profile: TimeProfile, *, qualified: bool) -> dict[tuple[str, str], 
 
     listed = with_display_folded(profile)
     shown = {record.key for record in listed.records} - {listed.row}
-    found: dict[tuple[str, str], FunctionFigures] = {}
+    found: dict[tuple[str, str], list[FunctionRecord]] = defaultdict(list)
     for record in profile.functions:
         if record.key not in shown:  # showing the last value: its cumulative time is that of the hook
-            part = record if record.key == listed.row else replace(record, cumtime=0.0)
-            found[_DISPLAY] = found.get(_DISPLAY, FunctionFigures()).plus(part)
+            found[_DISPLAY].append(record if record.key == listed.row else _without_cumtime(record))
             continue
         name = (record.qualname if qualified else "") or record.function
         place = "~" if record.filename == "~" else place_of(record.label or record.filename)
-        found[place, name] = found.get((place, name), FunctionFigures()).plus(record)
-    return found
+        found[place, name].append(record)
+    n_runs = len(profile.runs) or 1
+    return {name: FunctionFigures.of(records, n_runs) for name, records in found.items()}
+
+
+def _without_cumtime(record: FunctionRecord) -> FunctionRecord:
+    return replace(record, cumtime=0.0, runs=tuple(replace(run, cumtime=0.0) for run in record.runs))

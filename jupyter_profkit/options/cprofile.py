@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.options.common import COMPARE, OUTPUT
+from jupyter_profkit.options.common import COMPARE, OUTPUT, REPEAT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["CPROFILE", "DISPLAY", "SORT_KEYS", "Limit", "limits", "sort_keys"]
@@ -50,6 +51,7 @@ CPROFILE = OptionSet(
         Option("no_builtins", ("--no-builtins",), Kind.FLAG, False, "count functions written in C on their caller"),
         Option("no_flame", ("--no-flame",), Kind.FLAG, False, "no flame graph: do not sample stacks"),
         Option("interval", ("--interval",), Kind.SECONDS, 0.001, "sample the stack every so many seconds", "SECONDS"),
+        dataclasses.replace(REPEAT, flags=("-n", *REPEAT.flags)),
         COMPARE,
         *OUTPUT,
     ),

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_profkit.model.functions import FunctionRecord, TimeProfile
+from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.options.cprofile import CPROFILE, Limit, limits, sort_keys
 from jupyter_profkit.views.display_hook import Listed, with_display_folded
 from jupyter_profkit.views.neighbours import Neighbours
@@ -34,6 +35,10 @@ _COLUMNS: Final = (
     Column("cumtime", tip="seconds in the function and all it called"),
     Column("percall", tip="cumtime / primitive calls"),
     Column("filename:lineno(function)", Unit.TEXT),
+)
+_RUN_COLUMNS: Final = (
+    Column("a run", tip="tottime, the mean of the runs"),
+    Column("±", tip="its standard deviation from run to run"),
 )
 _THREAD_COLUMNS: Final = (Column("ncalls"), Column("tottime"), Column("functions"), Column("thread", Unit.TEXT))
 _N_ROWS: Final = 40
@@ -176,6 +181,8 @@ class _Table:
         self._n_functions = len(profile.functions)
         self._listed = listed
         self._functions = profile.functions
+        self._is_repeated = bool(profile.runs)
+        self._columns = (*_COLUMNS[:-1], *_RUN_COLUMNS, _COLUMNS[-1]) if self._is_repeated else _COLUMNS
 
     def listing(self, shown: Display) -> TableView:
         """The functions that were asked for, as pstats lists them."""
@@ -201,11 +208,11 @@ class _Table:
         others = [record for package in libraries[n_libraries:] for record in package.records]
         rows += self._rest(others, (), f"in {len(libraries) - n_libraries} more libraries")
         caption = "Functions: your own, then each library as one row, seconds"
-        return TableView(caption, _COLUMNS, tuple(rows), self._footer(kept), folded, in_text=not folded)
+        return TableView(caption, self._columns, tuple(rows), self._footer(kept), folded, in_text=not folded)
 
     def _view(self, caption: str, kept: Sequence[FunctionRecord], n_folds: int = 0) -> TableView:
         rows = [*self._rows(kept, n_folds), *self._rest(self._listed.records, kept)]
-        return TableView(caption, _COLUMNS, tuple(rows), self._footer(kept))
+        return TableView(caption, self._columns, tuple(rows), self._footer(kept))
 
     def _rows(self, records: Sequence[FunctionRecord], n_folds: int) -> list[Row]:
         neighbours = Neighbours(self._functions, records[:n_folds])
@@ -221,6 +228,7 @@ class _Table:
             Cell(seconds_text(record.tottime / record.ncalls if record.ncalls else 0.0)),
             Cell(seconds_text(record.cumtime)),
             Cell(seconds_text(record.cumtime / record.pcalls if record.pcalls else 0.0)),
+            *self._of_runs([record]),
             Cell(clip(name_of(record), LONGEST_NAME)),
         )
         return Row(cells, record.is_user, folds, library_of(record))
@@ -237,6 +245,7 @@ class _Table:
             Cell(seconds_text(tottime / ncalls if ncalls else 0.0)),
             Cell(seconds_text(package.cumtime)),
             Cell(),
+            *self._of_runs(package.records),
             Cell(f"[{package.name}] {n:,} {plural('function', n)}"),
         )
         is_heavy = tottime >= _HEAVY * self._tottime
@@ -252,7 +261,15 @@ class _Table:
         words = f"⋯ {len(others):,} other {plural('function', len(others))} {where}".rstrip()
         own = sum(record.tottime for record in others)
         calls = Cell(str(sum(record.ncalls for record in others)))
-        return [Row((calls, self._own_time(own), Cell(), Cell(), Cell(), Cell(words)))]
+        blank = (Cell(), Cell(), Cell())
+        return [Row((calls, self._own_time(own), *blank, *self._of_runs(others), Cell(words)))]
+
+    def _of_runs(self, records: Sequence[FunctionRecord]) -> tuple[Cell, ...]:
+        """Mean and spread of what the own times of `records` come to in a run; nothing if there was but one."""
+        if not self._is_repeated:
+            return ()
+        own = [sum(run.tottime for run in runs) for runs in zip(*(record.runs for record in records), strict=False)]
+        return Cell(seconds_text(mean(own))), Cell(seconds_text(spread(own)))
 
     def _footer(self, kept: Sequence[FunctionRecord]) -> str:
         text = (

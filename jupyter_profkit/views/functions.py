@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from jupyter_profkit.model.functions import TimeProfile
+from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.call_tree import flame_view, method_of
 from jupyter_profkit.views.coroutines import coroutine_tables
@@ -58,10 +59,19 @@ def report(result: TimeProfile, **display: Any) -> Report:
 
 def _headline(profile: TimeProfile) -> str:
     if not profile.functions:
-        return f"{format_seconds(profile.session.duration)}; no function was called"
-    text = f"{format_seconds(profile.session.duration)} in {profile.ncalls:,} {plural('call', profile.ncalls)}"
+        return f"{_duration(profile)}; no function was called"
+    text = f"{_duration(profile)} in {profile.ncalls:,} {plural('call', profile.ncalls)}"
     where = heaviest_statement(profile.statements) or _heaviest_function(profile)
     return f"{text}; {where}" if where else text
+
+
+def _duration(profile: TimeProfile) -> str:
+    """How long it took, or ``1.20 s ± 31.0 ms a run; 5 runs took 6.01 s``."""
+    whole = format_seconds(profile.session.duration)
+    if not profile.runs:
+        return whole
+    each = f"{format_seconds(mean(profile.runs))} ± {format_seconds(spread(profile.runs))} a run"
+    return f"{each}; {len(profile.runs)} runs took {whole}"
 
 
 def _heaviest_function(profile: TimeProfile) -> str:
@@ -72,6 +82,8 @@ def _heaviest_function(profile: TimeProfile) -> str:
 
 
 def _notes(profile: TimeProfile) -> Iterator[str]:
+    if profile.runs:
+        yield f"all figures are of the {len(profile.runs)} runs together, but those under “a run” and “±”"
     outside = profile.session.duration - profile.tottime
     if profile.functions and outside > 0.02 and outside > profile.session.duration / 20:
         yield (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from jupyter_profkit.model.functions import RowKind, StatementProfile, StatementRecord, TimeProfile
+from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
@@ -18,6 +19,10 @@ _STATEMENT_COLUMNS: Final = (
     Column("Share", tip="of the whole run"),
     Column("Calls", tip="made by the statement itself, builtins included; modules loaded; collections"),
     Column("Line Contents", Unit.CODE),
+)
+_RUN_COLUMNS: Final = (
+    Column("a run", tip="the mean of the runs, everything that the statement called included"),
+    Column("±", tip="its standard deviation from run to run"),
 )
 _N_STRONG: Final = 3
 _LONGEST_LINE: Final = 120
@@ -82,11 +87,14 @@ def statement_tables(statements: StatementProfile) -> tuple[TableView, ...]:
     if not statements.records:
         return ()
     strong = _heaviest(statements)
+    is_repeated = any(record.runs for record in statements.records)
     rows = tuple(
-        _statement_row(statements, record, record in strong, number) for number, record in enumerate(statements.records)
+        _statement_row(statements, record, record in strong, number, is_repeated)
+        for number, record in enumerate(statements.records)
     )
+    columns = (*_STATEMENT_COLUMNS[:3], *_RUN_COLUMNS, *_STATEMENT_COLUMNS[3:]) if is_repeated else _STATEMENT_COLUMNS
     source = tuple(record.source for record in statements.records)
-    return (TableView("Statements", _STATEMENT_COLUMNS, rows, _between(statements), source=source),)
+    return (TableView("Statements", columns, rows, _between(statements), source=source),)
 
 
 def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
@@ -94,7 +102,9 @@ def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
     return [record for record in by_time[:_N_STRONG] if statements.share(record) >= 0.1]
 
 
-def _statement_row(statements: StatementProfile, record: StatementRecord, strong: bool, number: int) -> Row:
+def _statement_row(
+    statements: StatementProfile, record: StatementRecord, strong: bool, number: int, is_repeated: bool
+) -> Row:
     share = statements.share(record)
     is_statement = record.kind == "statement" and record.lineno > 0
     source = record.source + (" …" if record.end_lineno > record.lineno else "")
@@ -104,10 +114,17 @@ def _statement_row(statements: StatementProfile, record: StatementRecord, strong
         Cell(str(record.lineno) if is_statement else ""),
         Cell(format_seconds(record.time)),
         Cell(percent(share), share if share >= 0.005 else None),
+        *(_of_runs(record) if is_repeated else ()),
         Cell(f"{record.calls:,}" if record.calls or (is_statement and record.calls is not None) else ""),
         Cell(clip(source, _LONGEST_LINE)),
     )
     return Row(cells, strong, line=number if is_statement else None)
+
+
+def _of_runs(record: StatementRecord) -> tuple[Cell, Cell]:
+    if not record.runs:
+        return Cell(), Cell()
+    return Cell(format_seconds(mean(record.runs))), Cell(format_seconds(spread(record.runs)))
 
 
 def _between(statements: StatementProfile) -> str:

@@ -2,7 +2,8 @@
 
     report(before.diff(after), limit=("20",))
 
-Changes of less than a hundredth of the longer run are grey. What the rows leave
+Changes of less than a hundredth of the longer run, and those within the spread of
+repeated runs, are grey. What the rows leave
 out is a row of its own, so that calls and own times add up.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from jupyter_profkit.model.spread import spread
 from jupyter_profkit.model.time_comparison import FunctionChange, FunctionFigures, TimeComparison
 from jupyter_profkit.options.cprofile import CPROFILE, limits
 from jupyter_profkit.units import format_seconds
@@ -22,9 +24,13 @@ _COLUMNS: Final = (
     Column("ncalls", tip="all calls: in the earlier run → in the later one"),
     Column("±", tip="the change"),
     Column("tottime", tip="seconds in the function itself: in the earlier run → in the later one"),
-    Column("±", tip="the change; less than a hundredth of the run is grey"),
+    Column(
+        "±", tip="the change; what is less than a hundredth of the run, or within the spread of repeated runs, is grey"
+    ),
     Column("cumtime", tip="seconds in the function and all it called: in the earlier run → in the later one"),
-    Column("±", tip="the change; less than a hundredth of the run is grey"),
+    Column(
+        "±", tip="the change; what is less than a hundredth of the run, or within the spread of repeated runs, is grey"
+    ),
     Column("status", Unit.TEXT, tip="new or gone: it ran in one of the runs only"),
     Column("function", Unit.TEXT),
 )
@@ -59,11 +65,19 @@ def report(comparison: TimeComparison, **display: Any) -> Report:
 def _headline(comparison: TimeComparison) -> str:
     before, after = comparison.total("before"), comparison.total("after")
     change = after.tottime - before.tottime
+    spreads = [spread(runs) for runs in comparison.runs]
+    if any(comparison.runs) and abs(change) <= max(spreads):
+        each = ", ".join(
+            f"{format_seconds(run.tottime)} ± {format_seconds(by)}"
+            for run, by in zip((before, after), spreads, strict=True)
+        )
+        return f"Compared with {comparison.before.title}: no change beyond the spread from run to run ({each} a run)"
     sign = "+" if change > 0 else ""
+    each = " a run" if any(comparison.runs) else ""
     return (
         f"Compared with {comparison.before.title}: {sign}{format_seconds(change)}, "
         f"from {format_seconds(before.tottime)} to {format_seconds(after.tottime)}; "
-        f"{after.ncalls - before.ncalls:+,} calls, from {before.ncalls:,} to {after.ncalls:,}"
+        f"{after.ncalls - before.ncalls:+,} calls, from {before.ncalls:,} to {after.ncalls:,}{each}"
     )
 
 
@@ -73,14 +87,18 @@ def _table(comparison: TimeComparison, n_rows: int) -> TableView:
     rows = [_row(change, least, strong=n < _N_STRONG) for n, change in enumerate(kept)]
     if others:
         rows.append(_others(others, least))
-    return TableView("Functions by change of own time, seconds before → after", _COLUMNS, tuple(rows))
+    each = " a run" if any(comparison.runs) else ""
+    return TableView(f"Functions by change of own time, seconds{each} before → after", _COLUMNS, tuple(rows))
 
 
 def _row(change: FunctionChange, least: float, *, strong: bool) -> Row:
     cells = [*_calls(change), *_time(change, "tottime", least), *_time(change, "cumtime", least)]
     name = f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    return Row((*cells, Cell(change.status), Cell(name)), strong and abs(change.change("tottime")) > least)
+    return Row(
+        (*cells, Cell(change.status), Cell(name)),
+        strong and abs(change.change("tottime")) > max(least, change.spread("tottime")),
+    )
 
 
 def _others(others: Sequence[FunctionChange], least: float) -> Row:
@@ -105,7 +123,7 @@ def _time(change: FunctionChange, figure: str, least: float) -> Iterator[Cell]:
     values = (getattr(each, figure) if each else None for each in (change.before, change.after))
     before, after = ("–" if value is None else f"{value:.6f}" for value in values)
     difference = change.change(figure)
-    muted = abs(difference) <= least
+    muted = abs(difference) <= max(least, change.spread(figure))
     said = f"{difference:+.6f}"
     yield Cell(f"{before} → {after}", muted=muted)
     yield Cell(said if float(said) else "0.000000", muted=muted)

@@ -1,0 +1,123 @@
+"""``--repeat`` of the time profile: exact figures of all runs, mean and spread of each, and no change within it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from jupyter_profkit import cprofile
+from jupyter_profkit.model.functions import TimeProfile
+from jupyter_profkit.model.spread import mean, spread
+from tests.kernels import running_kernel
+
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+
+def nap(seconds):
+    time.sleep(seconds)
+
+
+class Naps:
+    """Sleeps of given lengths, one for each call."""
+
+    def __init__(self, *lengths):
+        self.lengths = list(lengths)
+
+    def __call__(self):
+        nap(self.lengths.pop(0))
+        fib(8)
+
+
+def repeated(*lengths, **options):
+    profiler = cprofile(repeat=len(lengths), **options)
+    profiler.run(Naps(*lengths))
+    return profiler.result
+
+
+def record(profile, name):
+    (found,) = (each for each in profile.functions if each.function == name)
+    return found
+
+
+def test_figures_are_of_all_runs_and_those_of_each_run_add_up_to_them():
+    p = repeated(0.01, 0.02, 0.03)
+    assert len(p.runs) == 3
+    assert sum(p.runs) == pytest.approx(p.session.duration)
+    found = record(p, "fib")
+    assert (found.ncalls, found.pcalls) == (3 * 67, 3)
+    assert [run.ncalls for run in found.runs] == [67, 67, 67]
+    for each in p.functions:
+        assert len(each.runs) == 3
+        assert sum(run.ncalls for run in each.runs) == each.ncalls
+        assert sum(run.tottime for run in each.runs) == pytest.approx(each.tottime, abs=1e-3)
+    assert [run.cumtime for run in record(p, "nap").runs] == sorted(run.cumtime for run in record(p, "nap").runs)
+    assert TimeProfile.from_json(p.to_json()) == p
+
+
+def test_the_report_has_mean_and_spread_of_a_run():
+    p = repeated(0.01, 0.03)
+    report = p.report()
+    assert " a run; 2 runs took " in report.headline
+    assert any("of the 2 runs together" in note for note in report.notes)
+    table = next(part for part in report.parts if part.caption.startswith("Functions"))
+    assert [column.title for column in table.columns][5:7] == ["a run", "±"]
+    row = next(row for row in table.rows if "[time]" in row.cells[-1].text)
+    assert float(row.cells[5].text) == pytest.approx(0.02, abs=0.008)
+    assert float(row.cells[6].text) == pytest.approx(0.014, abs=0.008)
+    assert all(len(row.cells) == len(table.columns) for row in table.rows)
+
+
+def test_one_run_has_no_such_columns():
+    p = repeated(0.01)
+    assert p.runs == ()
+    assert "±" not in str(p.report())
+
+
+def test_a_change_within_the_spread_is_none():
+    comparison = repeated(0.01, 0.05, 0.01, 0.05).diff(repeated(0.02, 0.05, 0.02, 0.05))
+    report = comparison.report()
+    assert "no change beyond the spread" in report.headline
+    naps = next(row for row in report.parts[0].rows if "sleep" in row.cells[-1].text)
+    assert naps.cells[3].muted
+    assert not naps.strong
+
+
+def test_a_change_beyond_the_spread_is_one_and_is_that_of_a_run():
+    comparison = repeated(0.01, 0.01, 0.01).diff(repeated(0.06, 0.06))
+    change = next(each for each in comparison.changes if "sleep" in each.function)
+    assert change.change("tottime") == pytest.approx(0.05, abs=0.02)
+    assert change.change("ncalls") == 0
+    report = comparison.report()
+    assert "a run" in report.headline
+    assert not next(row for row in report.parts[0].rows if "sleep" in row.cells[-1].text).cells[3].muted
+
+
+def test_a_repeated_run_is_compared_with_a_single_one():
+    comparison = repeated(0.01).diff(repeated(0.01, 0.01, 0.01))
+    fibs = next(each for each in comparison.changes if each.function == "fib")
+    assert (fibs.before.ncalls, fibs.after.ncalls) == (67, 67)
+
+
+def test_mean_and_spread_are_those_of_statistics():
+    assert (mean([]), spread([]), spread([1.0])) == (0.0, 0.0, 0.0)
+    assert mean([1.0, 2.0, 3.0]) == 2.0
+    assert spread([1.0, 2.0, 3.0]) == 1.0
+
+
+@pytest.mark.kernel
+def test_a_cell_is_repeated_and_each_statement_has_its_runs():
+    with running_kernel() as kernel:
+        kernel.run("import time\ndef f():\n    return 1\nseen = []")
+        reply = kernel.run("%%cprofile -n 3 -v p\nseen.append(f())\ntime.sleep(0.01)\nlen(seen)")
+        assert reply.status == "ok"
+        assert reply.value == "3"
+        (report,) = reply.reports
+        assert "3 runs took" in report
+        assert kernel.value("{r.function: r.ncalls for r in p.functions}['f']") == "3"
+        assert kernel.value("[len(s.runs) for s in p.statements.records if s.kind == 'statement']") == "[3, 3, 3]"
+        assert kernel.value("sum(s.runs[1] for s in p.statements.records if s.runs) <= p.runs[1]") == "True"
+        line = kernel.run("%cprofile --repeat 2 f()")
+        assert "2 runs took" in line.reports[0]

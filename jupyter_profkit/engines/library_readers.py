@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from jupyter_profkit.engines.instance_dicts import is_plain
 from jupyter_profkit.engines.safe_repr import describe, exact_name, type_name
 
 __all__ = ["keeps_to_itself", "library_reader"]
@@ -35,12 +36,15 @@ def library_reader(kind: type) -> Callable[[Any], Parts] | None:
         return _of_frame
     if _is_one(kind, "pandas", "Series"):
         return _of_series
+    if _is_one(kind, "pandas", "Index") or _is_one(kind, "pandas.api.extensions", "ExtensionArray"):
+        return _of_pandas_array
     return None
 
 
 def keeps_to_itself(kind: type) -> bool:
     """Whether `library_reader` tells all there is: the rest is the library's own machinery."""
-    return _is_one(kind, "pandas", "DataFrame") or _is_one(kind, "pandas", "Series")
+    own = (("pandas", "DataFrame"), ("pandas", "Series"), ("pandas", "Index"))
+    return any(_is_one(kind, *one) for one in (*own, ("pandas.api.extensions", "ExtensionArray")))
 
 
 def _is_one(kind: type, module: str, name: str) -> bool:
@@ -94,6 +98,33 @@ def _of_series(obj: Any) -> Parts:
     for block in manager.blocks:
         yield ".values", block.values
     yield ".index", manager.axes[-1]
+
+
+_DATA: Final = (
+    "_data",
+    "_levels",
+    "_codes",
+    "_left",
+    "_right",
+    "_ndarray",
+    "_mask",
+    "_pa_array",
+    "_categories",
+    "_sparse_values",
+)
+"""Where the arrays and indexes of pandas keep what they hold."""
+
+
+def _of_pandas_array(obj: Any) -> Parts:
+    for name in _DATA:
+        if not is_plain(type(obj), name):
+            continue  # computed, and kept once it was asked for
+        try:
+            value = object.__getattribute__(obj, name)
+        except AttributeError:
+            continue
+        if value is not None:
+            yield f".{name}", value
 
 
 def _inside(frame: Any) -> tuple[Any, Any, Any]:

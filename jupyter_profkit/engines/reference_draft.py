@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jupyter_profkit.engines.reference_holders import Holder, Holders
+from jupyter_profkit.engines.retained import RetainedSizes
 from jupyter_profkit.engines.safe_repr import describe, printable, size_of, type_name, user_repr
 from jupyter_profkit.model.references import ReferenceEdge, ReferenceNode
 
@@ -29,6 +31,9 @@ MAX_NODES: Final = 60
 LABELS_SHOWN: Final = 3
 _EDGE_WIDTH: Final = 40
 _IMMORTAL: Final = 2**29
+_KEPT: Final = (type, types.ModuleType)
+"""What does not go when one object lets go of it."""
+
 _NAMES_ITSELF: Final = frozenset(
     map(id, (str, int, float, complex, bool, bytes, type(None), types.FunctionType, types.BuiltinFunctionType))
 )
@@ -111,6 +116,8 @@ class GraphDraft:
         """The object of each node; None for a node that is none."""
         self.is_full = False
         """Whether an object found no place any more."""
+        self.n_unknown = 0
+        """Objects of which it is not known what they retain."""
         self._nodes: list[ReferenceNode] = []
         self._ids: dict[int, int] = {}
         self._named: dict[tuple[str, str], int] = {}
@@ -188,6 +195,16 @@ class GraphDraft:
         for node in self._nodes:
             if node.role in {"start", "object"}:
                 self._nodes[node.id] = replace(node, refcount=self.refcount(node.id, starts))
+
+    def tell_retained(self, starts: Sequence[Any], blocked: Collection[int]) -> None:
+        """Note for each object what would be freed if it went; the walk's own references do not count."""
+        known = Counter(map(id, (*self.objects, *starts)))
+        sizes = RetainedSizes(blocked, known)
+        for node in self._nodes:
+            if node.role in {"start", "object"} and not issubclass(type(self.objects[node.id]), _KEPT):
+                retained = sizes.of(self.objects[node.id])
+                self.n_unknown += retained is None
+                self._nodes[node.id] = replace(node, retained=retained)
 
     def _add_other(self, kind: str, label: str, role: str, depth: int) -> int:
         self.objects.append(None)

@@ -83,6 +83,11 @@ class Holders:
             return True
         return any(id(container) in known for known in (self._modules, self._parts, self._last_error))
 
+    def namespace_ids(self) -> frozenset[int]:
+        """The ids of the dictionaries that hold names, for a walk that must not enter them."""
+        own = (self.namespace, self._hidden, self._out)
+        return frozenset([*map(id, own), *self._modules])
+
     def of(self, container: Any, target: object) -> list[Holder]:
         """The names under which `container`, one that `is_namespace` knows, holds `target`."""
         if id(container) in self._parts:

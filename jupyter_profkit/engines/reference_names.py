@@ -127,8 +127,9 @@ class ReferenceNamer:
         if unnamed:
             unnamed.take_keys(obj, kind)
         for number, target in unnamed.left():
-            self.n_numbered += 1
-            yield Reference(place, number, target)
+            if target is not None:
+                self.n_numbered += 1
+                yield Reference(place, number, target)
 
     def _attributes(self, obj: Any, kind: type, unnamed: _Unnamed) -> Iterator[Reference]:
         """The attributes of `obj` whose values are among `unnamed`; its dictionary is taken out of there."""

@@ -59,6 +59,8 @@ class WalkOptions:
     highlight: Callable[[Any], Any] | None = None
     refcounts: bool = False
     sizes: bool = False
+    retained: bool = False
+    """Whether to tell what would be freed if an object went."""
     shortnames: bool = True
     call_repr: bool = False
     time_limit: float = 5.0
@@ -144,6 +146,8 @@ class _Walker:
         self._n_open = sum(map(self._goes_on, level))
         if self._options.refcounts:
             self.draft.tell_refcounts(self._starts)
+        if self._options.retained:
+            self.draft.tell_retained(self._starts, self._holders.namespace_ids())
 
     def release(self) -> None:
         """Let go of every object, also when an exception keeps this walker in its traceback."""
@@ -160,6 +164,9 @@ class _Walker:
             yield f"Stopped after {self._options.time_limit:g} s; what was found until then is shown."
         if self.draft.is_full:
             yield f"A graph shows at most {MAX_NODES} objects; the others are counted. --filter or -n draws fewer."
+        if self.draft.n_unknown:
+            who = "1 object" if self.draft.n_unknown == 1 else f"{self.draft.n_unknown} objects"
+            yield f"What {who} would free is not told: too much lies behind to look at."
         yield from self._predicates.notes()
         yield from self._namer.notes()
 

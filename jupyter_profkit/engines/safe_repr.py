@@ -187,6 +187,15 @@ def _array(obj: Any) -> str:
     return f"{shape or 'scalar'} {obj.dtype.name}"
 
 
+def _table(obj: Any) -> str:
+    """The rows and columns of a pandas table, which its manager knows."""
+    try:
+        axes = object.__getattribute__(obj, "_mgr").axes
+        return " × ".join(f"{len(axis):,}" for axis in reversed(axes)) + (" rows" if len(axes) == 1 else "")
+    except (AttributeError, TypeError):  # one that was never made whole
+        return ""
+
+
 def _nothing(_: object) -> str:
     return ""
 
@@ -225,12 +234,18 @@ def _writer_of_subclass(kind: type) -> Callable[[Any], str]:
         return _module
     if issubclass(kind, BaseException):
         return _exception
-    return _array if is_array(kind) else _nothing
+    return _array if is_array(kind) else _table if _is_table(kind) else _nothing
 
 
 def is_array(kind: type) -> bool:
     """Whether `kind` is NumPy's own array type, if NumPy is loaded at all."""
     return kind is getattr(sys.modules.get("numpy"), "ndarray", None)
+
+
+def _is_table(kind: type) -> bool:
+    """Whether `kind` is one of pandas' own tables, if pandas is loaded at all."""
+    pandas = sys.modules.get("pandas")
+    return any(kind is getattr(pandas, name, None) for name in ("DataFrame", "Series"))
 
 
 class _TooSlow(BaseException):

@@ -39,6 +39,8 @@ class ReferenceNode:
     highlight: bool = False
     name: str = ""
     """A variable that names it, or the expression that was asked about."""
+    retained: int | None = None
+    """Bytes that would be freed if it went: it, and what nothing else keeps alive."""
 
 
 @dataclass(frozen=True, slots=True)

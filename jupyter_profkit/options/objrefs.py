@@ -53,6 +53,13 @@ OBJREFS = OptionSet(
         ),
         Option("refcounts", ("--refcounts",), Kind.FLAG, False, "show how many references each object has"),
         Option("sizes", ("--sizes",), Kind.FLAG, False, "show the bytes of each object alone"),
+        Option(
+            "retained",
+            ("--retained",),
+            Kind.FLAG,
+            False,
+            "show what would be freed if each object went: it, and what nothing else keeps alive",
+        ),
         Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types"),
         Option("call_repr", ("--repr",), Kind.FLAG, False, "call the objects' own repr, 50 ms each at most"),
         Option(
@@ -90,7 +97,7 @@ OBJTYPES = OptionSet(
 )
 OBJREFS_GRAPH = (
     *("back", "max_depth", "too_many", "filter", "highlight"),
-    *("refcounts", "sizes", "shortnames", "call_repr"),
+    *("refcounts", "sizes", "retained", "shortnames", "call_repr"),
 )
 """The options that say what is drawn; `extra_ignore` is beside them, since the magic has it as text."""
 
@@ -98,7 +105,7 @@ OBJREFS_BOXES = ("max_depth", "too_many", "shortnames", "call_repr")
 """Those that ``--teach`` heeds."""
 
 _TRAILING = re.compile(r"(?:^|\s)--(teach|diff)\s*$")
-_NOT_TAUGHT = ("back", "filter", "highlight", "refcounts", "sizes", "extra_ignore")
+_NOT_TAUGHT = ("back", "filter", "highlight", "refcounts", "sizes", "retained", "extra_ignore")
 
 
 def with_trailing_flags(values: Values, *, in_cell: bool) -> Values:

@@ -87,6 +87,8 @@ def _text(node: ReferenceNode) -> str:
     parts = [_called(node)] if _called(node) else []
     if node.size is not None:
         parts.append(format_size(node.size))
+    if node.retained is not None:
+        parts.append(f"retains {format_size(node.retained)}")
     if node.refcount is not None:
         parts.append(_count(node.refcount, "ref"))
     return " · ".join(parts)

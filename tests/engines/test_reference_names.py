@@ -383,3 +383,7 @@ def test_a_table_names_the_arrays_of_its_columns():
     blocks = {reference.label: id(reference.target) for reference in ReferenceNamer().references(frame)}
     assert blocks["['x']"] == blocks["['y']"] != blocks["[7]"]
     assert {".values", ".index"} == set(names(frame["x"]))
+    assert names(frame.index) == {}  # a range: its numbers are not made
+    assert set(names(frame.columns)) == {"._data"}
+    assert "_data" not in vars(frame.index).get("_cache", {})
+    assert notes(frame.index) == []

@@ -24,7 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jupyter_profkit.api import cprofile, memprofile, mprof, objrefs, profile
+    from jupyter_profkit.api import cprofile, memprofile, mprof, objleaks, objrefs, profile
     from jupyter_profkit.engines.timeline import mark
     from jupyter_profkit.export import load
     from jupyter_profkit.results import last
@@ -38,6 +38,7 @@ __all__ = [
     "mark",
     "memprofile",
     "mprof",
+    "objleaks",
     "objrefs",
     "profile",
     "unload_ipython_extension",
@@ -52,6 +53,7 @@ _HOMES = {
     "mark": "engines.timeline",
     "memprofile": "api",
     "mprof": "api",
+    "objleaks": "api",
     "objrefs": "api",
     "profile": "api",
 }

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
 
 from jupyter_profkit.cells.comparison import find_earlier
 from jupyter_profkit.cells.functions import TimeMeasurement
+from jupyter_profkit.cells.leaks import LeakMeasurement
 from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
 from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.measurement import Measurement
@@ -37,11 +38,12 @@ from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT
+from jupyter_profkit.options.objects import OBJLEAKS
 from jupyter_profkit.options.objrefs import OBJREFS, OBJREFS_BOXES, OBJREFS_GRAPH, refuse_with_teach
 from jupyter_profkit.results import remember
 from jupyter_profkit.source import cut_traceback, label_of, running_shell
 
-__all__ = ["Profiler", "cprofile", "memprofile", "mprof", "objrefs", "profile"]
+__all__ = ["Profiler", "cprofile", "memprofile", "mprof", "objleaks", "objrefs", "profile"]
 
 
 P = ParamSpec("P")
@@ -201,6 +203,16 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
         super()._exit(error)
         if self._live is not None and self._result is not None:
             self._live.replace_by(self._result)
+
+
+class objleaks(Profiler):  # noqa: N801 - named as its magic
+    """What a ``with`` block leaves behind; see ``%objleaks?`` for the options."""
+
+    options = OBJLEAKS
+    kind = "leaks"
+
+    def _measurement(self, frame: FrameType) -> Measurement:
+        return LeakMeasurement(shortnames=self.values.shortnames)
 
 
 def objrefs(*objects: object, **options: Any) -> Any:

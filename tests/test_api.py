@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_profkit
-from jupyter_profkit import cprofile, last, memprofile, mprof, objrefs, profile
+from jupyter_profkit import cprofile, last, memprofile, mprof, objleaks, objrefs, profile
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from tests.builders import MB
 
@@ -259,3 +259,35 @@ def test_a_with_block_cannot_be_repeated_and_says_what_can() -> None:
             raise AssertionError("the block was entered")
     with pytest.raises(OptionError, match="measures each call"):
         profile(repeat=3)
+
+
+def test_a_block_tells_what_it_leaves_behind():
+    with objleaks() as left:
+        kept = [[n] for n in range(100)]
+        cycle = [1]
+        cycle.append(cycle)
+        del cycle
+    assert [(one.type, one.count) for one in left.records if one.kind != "cycle"] == [("list", 101)]
+    assert [(one.n_cycles, one.edges[0].label) for one in left.cycles] == [(1, "[1]")]
+    assert len(kept) == 100
+    assert last() is left.result
+
+
+def test_a_decorated_function_is_repeated_and_its_leaks_are_told():
+    kept = []
+
+    @objleaks(repeat=4)
+    def work():
+        kept.append([1])
+        fresh = [[] for _ in range(10)]
+        fresh.clear()
+
+    work()
+    assert [(one.type, one.counts) for one in last("leaks").leaks] == [("list", (1, 2, 3, 4))]
+
+
+def test_a_block_with_nothing_in_it_leaves_nothing():
+    for _ in range(3):
+        with objleaks() as left:
+            pass
+        assert left.records == ()

@@ -66,8 +66,7 @@ class ObjectKinds:
 
     def __init__(self) -> None:
         self._kinds: dict[int, Kind] = {}
-        self._blocks: dict[int, Block] = {}
-        self._readers = dict(self._library_readers())
+        self._readers = dict(_library_readers(_Blocks()))  # nothing here refers to itself: no cycle is left
 
     def of(self, obj: Any) -> Kind:
         kind = self._kinds.get(id(type(obj)))
@@ -89,33 +88,25 @@ class ObjectKinds:
         size = sys.getsizeof if _has_built_in_size(cls) and not _is_counted_twice(cls) else object.__sizeof__
         return Kind(size=size, extra=_inline_values(obj, cls), more=more)
 
-    # what libraries keep outside of Python's objects
 
-    def _library_readers(self) -> Iterator[tuple[int, Callable[[Any], list[Any]]]]:
-        array = _loaded("numpy", "ndarray")
-        if array is not None:
-            yield id(array), _ArrayReader(array)
-        for name in ("Array", "ChunkedArray", "RecordBatch", "Table"):
-            cls = _loaded("pyarrow", name)
-            if cls is not None:
-                yield id(cls), self._read_arrow
-        for module, name in (("torch", "Tensor"), ("torch.nn.parameter", "Parameter")):
-            cls = _loaded(module, name)
-            if cls is not None:
-                yield id(cls), self._read_tensor
+class _Blocks:
+    """The pieces of memory met so far, by address."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, Block] = {}
 
     def _block(self, address: int, n_bytes: int) -> Block:
         return self._blocks.setdefault(address, Block(n_bytes))
 
-    def _read_arrow(self, obj: Any) -> list[Any]:
+    def of_arrow(self, obj: Any) -> list[Any]:
         """The buffers of an Arrow array, or of every column and chunk of a table."""
         columns = getattr(obj, "columns", None)
         pieces = columns if columns is not None else getattr(obj, "chunks", None)
         if pieces is not None:
-            return [block for piece in pieces for block in self._read_arrow(piece)]
+            return [block for piece in pieces for block in self.of_arrow(piece)]
         return [self._block(buffer.address, buffer.size) for buffer in obj.buffers() if buffer is not None]
 
-    def _read_tensor(self, obj: Any) -> list[Any]:
+    def of_tensor(self, obj: Any) -> list[Any]:
         """The storage of a tensor in main memory; a subclass may run code of the user's, and is not asked."""
         exact = any(
             type(obj) is cls for cls in (_loaded("torch", "Tensor"), _loaded("torch.nn.parameter", "Parameter"))
@@ -124,6 +115,21 @@ class ObjectKinds:
             return []
         storage = obj.untyped_storage()
         return [self._block(storage.data_ptr(), storage.nbytes())]
+
+
+def _library_readers(blocks: _Blocks) -> Iterator[tuple[int, Callable[[Any], list[Any]]]]:
+    """What reads the memory that libraries keep outside of Python's objects, by the id of the type."""
+    array = _loaded("numpy", "ndarray")
+    if array is not None:
+        yield id(array), _ArrayReader(array)
+    for name in ("Array", "ChunkedArray", "RecordBatch", "Table"):
+        cls = _loaded("pyarrow", name)
+        if cls is not None:
+            yield id(cls), blocks.of_arrow
+    for module, name in (("torch", "Tensor"), ("torch.nn.parameter", "Parameter")):
+        cls = _loaded(module, name)
+        if cls is not None:
+            yield id(cls), blocks.of_tensor
 
 
 class _ArrayReader:

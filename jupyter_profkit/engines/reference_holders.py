@@ -77,6 +77,15 @@ class Holders:
                 yield link
                 link = link.tb_next
 
+    @property
+    def has_shell(self) -> bool:
+        """Whether this is a notebook or a terminal of IPython."""
+        return self._shell is not None
+
+    def is_shell(self, obj: object) -> bool:
+        """Whether `obj` is the shell itself, or its kernel."""
+        return obj is not None and (obj is self._shell or obj is getattr(self._shell, "kernel", None))
+
     def is_namespace(self, container: object) -> bool:
         """Whether `container` is a dictionary of names, or keeps results or the last error for the shell."""
         if any(container is one for one in (self.namespace, self._hidden, self._out)):

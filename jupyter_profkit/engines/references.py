@@ -4,8 +4,7 @@
     walk.nodes, walk.edges, walk.notes
 
 * Forward, a level is what `reference_names` reads from each object. Backward, it is
-  one `gc.get_referrers` for all objects of the level: the heap is read once a level,
-  not once an object.
+  one read of the heap for all objects of the level (`heap_scan`), not one for each.
 * The walk is bounded in depth, fan-out, nodes and seconds, and counts what it
   leaves out: in a node ``41 more``, or in a note.
 * Names end a backward walk (`reference_holders`). A dictionary of attributes and
@@ -26,6 +25,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyter_profkit.engines.heap_scan import read_referrers
 from jupyter_profkit.engines.reference_anchors import Anchor, anchor_of
 from jupyter_profkit.engines.reference_draft import LABELS_SHOWN, MAX_NODES, GraphDraft, Predicates
 from jupyter_profkit.engines.reference_holders import Holder, Holders
@@ -366,10 +366,9 @@ class _BackwardWalker(_Walker):
 
     def _referrers(self, targets: list[Any]) -> list[Any]:
         """What refers to any of `targets`, without this walk's own lists and the frames that run."""
-        arguments = tuple(targets)  # ours too: since 3.13 the call itself copies it, and finds it
-        found = gc.get_referrers(*arguments)
-        own = {id(self._starts), id(self.draft.objects), id(arguments), *map(id, self._own)}
-        return self._mine([one for one in found if id(one) not in own and id(one) not in self._frames])
+        own = {id(self._starts), id(self.draft.objects), *map(id, self._own)}
+        found = read_referrers(targets, own, self._is_late)
+        return self._mine([one for one in found if id(one) not in self._frames])
 
     def _owners(self, containers: list[Any]) -> dict[int, Any]:
         """What stands behind dictionaries of attributes, cells and tuples of arguments, by the id of these."""

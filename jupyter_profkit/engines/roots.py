@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -20,10 +21,9 @@ from typing import Any, Final
 from jupyter_profkit.engines.reference_holders import Holder
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict, printable
 
-__all__ = ["OUT", "UNDERSCORES", "Root", "registries", "roots_of", "thread_name"]
+__all__ = ["OUT", "UNDERSCORES", "Root", "pending_tasks", "registries", "roots_of", "thread_name"]
 
 OUT: Final = re.compile(r"Out\[(\d+)\]")
-_WIDGETS: Final = (("ipywidgets.widgets.widget", "_instances"), ("ipykernel.ipkernel", "_comm_manager", "comms"))
 UNDERSCORES: Final = re.compile(r"_{1,3}|_\d+")
 
 
@@ -90,6 +90,28 @@ def registries() -> Iterator[tuple[int, Callable[[Any, Any], Holder]]]:
             found = getattr(found, name, None)
         if type(found) is dict:
             yield id(found), lambda *_: Holder("widgets", "open widgets")
+
+
+def pending_tasks() -> dict[int, Root]:
+    """The asyncio tasks that wait, by id: their loop keeps them until they are done."""
+    tasks = sys.modules.get("asyncio.tasks")
+    kind = getattr(tasks, "Task", None)
+    found: dict[int, Root] = {}
+    for place in ("_scheduled_tasks", "_eager_tasks", "_all_tasks"):  # 3.12 and later, 3.11
+        for task in list(getattr(tasks, place, ())):
+            if type(task) is kind and not task.done() and not _is_the_shells(task):
+                found[id(task)] = Root("task", (f"{printable(task.get_name(), 40)} of {_function_of(task)}()",))
+    return found
+
+
+def _is_the_shells(task: Any) -> bool:
+    """Whether a task is one of those that make the kernel go."""
+    filename = getattr(getattr(task.get_coro(), "cr_code", None), "co_filename", "")
+    return any(f"{name}{os.sep}" in filename for name in ("ipykernel", "tornado", "jupyter_client", "IPython", "zmq"))
+
+
+def _function_of(task: Any) -> str:
+    return printable(getattr(getattr(task.get_coro(), "cr_code", None), "co_qualname", "a coroutine"), 60)
 
 
 def _key_of(mapping: Any, value: object) -> object:

@@ -7,8 +7,7 @@
   the statement that ends this chain would cut is then taken out of the graph, and
   the next search finds what would still hold the object. So the chains together
   are what must go, and none is told twice.
-* A level is one `gc.get_referrers` while it is small, and else one pass over the
-  heap. What was read stays known to the next search.
+* A level is one read of the heap (`heap_scan`). What was read stays known to the next search.
 * More than three ways from one name are told as one: then the name has to go.
 * While the heap is read, users' objects are held only by lists that are known here;
   no generator, closure or dictionary of this module may hold one then.
@@ -16,8 +15,6 @@
 
 from __future__ import annotations
 
-import functools
-import gc
 import keyword
 import sys
 import threading
@@ -35,8 +32,9 @@ from jupyter_profkit.engines.advice import (
     is_users_class,
     module_expression,
 )
+from jupyter_profkit.engines.heap_scan import read_referrers
+from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
-from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
 from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
@@ -45,10 +43,7 @@ from jupyter_profkit.model.objects import ChainStep, HolderChain
 __all__ = ["Found", "find_holders"]
 
 MAX_CHAINS: Final = 10
-_MAX_OBJECTS: Final = 300_000
-_SMALL_LEVEL: Final = 64
-"""Objects whose referrers are asked for at once; for more, one pass over the heap is quicker."""
-
+_MAX_OBJECTS: Final = 2_000_000
 _WAYS_TOLD: Final = 3
 _ENDS: Final = (type, types.ModuleType)
 """A class is held by its instances, a module by its functions: only their names count."""
@@ -112,7 +107,7 @@ class _HolderSearch:
         self._cut_edges: set[tuple[int, int]] = set()
         self._cut_roots: set[tuple[Root, int]] = set()
         self._n_seen = 0
-        self._namer: ReferenceNamer | None = None
+        self._namer: PathNamer | None = None
         self._ways: dict[Root, list[HolderChain]] = {}
 
     def run(self) -> Found:
@@ -185,25 +180,8 @@ class _HolderSearch:
 
     def _containers(self, targets: list[Any]) -> list[Any]:
         """What refers to any of `targets`, without what belongs to this search."""
-        if len(targets) <= _SMALL_LEVEL:
-            arguments = tuple(targets)  # ours too: since 3.13 the call itself copies it, and finds it
-            found = gc.get_referrers(*arguments) if arguments else []
-            own = {id(arguments), id(targets)}
-        else:
-            found, own = self._scan(targets), {id(targets)}
-        own |= {id(self._starts), id(self._objects)}
-        return [one for one in found if id(one) not in own and id(one) not in self._frames]
-
-    def _scan(self, targets: list[Any]) -> list[Any]:
-        wanted = frozenset(map(id, targets))
-        found: list[Any] = []
-        tracked = gc.get_objects()
-        for number, container in enumerate(tracked):
-            if number % 4096 == 0 and self._is_late():
-                break
-            if container is not tracked and not wanted.isdisjoint(map(id, referents(container))):
-                found.append(container)
-        return found
+        found = read_referrers(targets, {id(self._starts), id(self._objects)}, self._is_late)
+        return [one for one in found if id(one) not in self._frames]
 
     def _note(self, container: Any, wanted: dict[int, int], names: dict[int, list[Holder]]) -> None:
         """Note of which objects `container` is the owner, or the name."""
@@ -289,36 +267,9 @@ class _HolderSearch:
         self._cut_edges |= {(path[end - 1], path[end]), (path[start], path[end])}
 
     def _links(self, path: list[int]) -> tuple[list[Link], list[int]]:
-        """The steps of a path that a reader knows, and where each of them ends in the path."""
-        links: list[Link] = []
-        ends: list[int] = []
-        position = 0
-        while position < len(path) - 1:
-            end = self._fold(path, position)
-            owner, target = self._objects[path[position]], self._objects[path[end]]
-            links.append(Link(owner, self._labels(owner, target)))
-            ends.append(end)
-            position = end
-        return links, ends
-
-    def _fold(self, path: list[int], position: int) -> int:
-        """Where the step from `position` ends: behind dictionaries of attributes, closures, arguments."""
-        owner = self._objects[path[position]]
-        end = position + 1
-        while end < len(path) - 1 and _is_part(owner, self._objects[path[end]]):
-            end += 1
-        return end
-
-    def _labels(self, owner: Any, target: Any) -> list[str]:
         if self._namer is None:
-            self._namer = ReferenceNamer(self._holders.attribute_names())
-        labels: list[str] = []
-        for reference in self._namer.references(owner):
-            if reference.target is target:
-                labels.append(reference.label)
-                if len(labels) > _WAYS_TOLD:
-                    break
-        return labels
+            self._namer = PathNamer(self._holders.attribute_names())
+        return self._namer.links([self._objects[node] for node in path])
 
     def _steps(self, links: list[Link], ends: list[int], path: list[int]) -> tuple[ChainStep, ...]:
         steps = []
@@ -401,24 +352,6 @@ def _path(towards: dict[int, int], node: int) -> list[int]:
         path.append(node)
         node = towards[node]
     return path
-
-
-_RUNNING: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType)
-
-
-def _is_part(owner: Any, part: Any) -> bool:
-    """Whether `part` is but how `owner` keeps its attributes, variables or arguments."""
-    kind = type(part)
-    if kind is types.CellType:
-        return type(owner) is types.FunctionType or any(type(owner) is one for one in _RUNNING)
-    if kind is tuple or kind is dict:
-        if type(owner) is types.FunctionType:
-            return part is not owner.__globals__
-        if type(owner) is functools.partial:
-            return part is owner.args or part is owner.keywords
-        if type(owner) is functools._lru_cache_wrapper:
-            return True
-    return is_own_dict(owner, part)
 
 
 def _is_plain(owner: Any) -> bool:

@@ -33,7 +33,7 @@ _TABLES: Final = frozenset(
         "type_growth",
     }
 )
-_OBJECTS: Final = frozenset({"holders", "namespace_memory"})
+_OBJECTS: Final = frozenset({"holders", "namespace_memory", "leaks"})
 _GRAPHS: Final = frozenset({"references", "call_graph"})
 _BOXES: Final = frozenset({"object_boxes"})
 _ANY: Final = _TABLES | _OBJECTS | _GRAPHS | _BOXES

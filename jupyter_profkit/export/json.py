@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from jupyter_profkit.errors import RecordingError
 from jupyter_profkit.model.call_graph import CallGraph
 from jupyter_profkit.model.functions import StatementProfile, TimeProfile
+from jupyter_profkit.model.leaks import ObjectLeaks
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.memory_comparison import LineMemoryComparison
 from jupyter_profkit.model.object_boxes import ObjectBoxes
@@ -45,6 +46,7 @@ _KINDS: Final[dict[str, type[Result]]] = {
         TypeGrowth,
         ObjectHolders,
         NamespaceMemory,
+        ObjectLeaks,
     )
 }
 

@@ -20,6 +20,7 @@ from jupyter_profkit.magics.memlimit import LimitMagics
 from jupyter_profkit.magics.memprofile import MemoryMagics
 from jupyter_profkit.magics.mprof import TimelineMagics
 from jupyter_profkit.magics.objects import ObjectMagics
+from jupyter_profkit.magics.objleaks import LeakMagics
 from jupyter_profkit.magics.objrefs import ReferenceMagics
 from jupyter_profkit.source import label_of
 
@@ -32,6 +33,7 @@ FAMILIES: tuple[type[ProfkitMagics], ...] = (
     TimelineMagics,
     ReferenceMagics,
     ObjectMagics,
+    LeakMagics,
 )
 
 _loaded: dict[int, Extension] = {}

@@ -1,11 +1,11 @@
-"""Options of ``%objwhy`` and ``%memwhos``."""
+"""Options of ``%objwhy``, ``%%objleaks`` and ``%memwhos``."""
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.common import OUTPUT, REPEAT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["MEMWHOS", "MEMWHOS_DISPLAY", "OBJWHY"]
+__all__ = ["MEMWHOS", "MEMWHOS_DISPLAY", "OBJLEAKS", "OBJLEAKS_DISPLAY", "OBJWHY"]
 
 OBJWHY = OptionSet(
     "objwhy",
@@ -16,6 +16,20 @@ OBJWHY = OptionSet(
     ),
     rest="EXPR",
 )
+
+OBJLEAKS = OptionSet(
+    "objleaks",
+    "The objects that a cell made and that are still there after it, by type and holder, and its reference cycles. "
+    "With --repeat, what grows with each run is a leak; what is made once is not.",
+    (
+        Option("limit", ("-l", "--limit"), Kind.COUNT, 20, "show so many rows, 0 for all", "N"),
+        Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types"),
+        REPEAT,
+        *OUTPUT,
+    ),
+    rest="[statement]",
+)
+OBJLEAKS_DISPLAY = ("limit",)
 
 MEMWHOS = OptionSet(
     "memwhos",

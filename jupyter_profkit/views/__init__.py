@@ -29,6 +29,7 @@ _BUILDERS: Final = {
     "type_counts": "references",
     "type_growth": "references",
     "holders": "objects",
+    "leaks": "leaks",
     "namespace_memory": "objects",
 }
 

@@ -2,6 +2,9 @@
 
     run_program(Path("train.py"), ["--epochs", "2"], measurement)
 
+    path, spec = find_module("json.tool")           as ``python -m json.tool``
+    run_program(path, [], measurement, spec)
+
 The script sees its own arguments, folder and ``__main__``, and they are put back.
 """
 
@@ -12,11 +15,14 @@ import ast
 import builtins
 import contextlib
 import functools
+import importlib.util
 import io
 import operator
 import sys
 import types
 from collections.abc import Callable, Sequence
+from importlib.abc import SourceLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +31,7 @@ from jupyter_profkit.cells.session import OpenMeasurement
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.source import cut_traceback
 
-__all__ = ["read_program", "run_program"]
+__all__ = ["find_module", "read_program", "run_program"]
 
 _FEATURES = (getattr(__future__, name) for name in __future__.all_feature_names)
 _FUTURE = functools.reduce(operator.or_, (feature.compiler_flag for feature in _FEATURES))
@@ -64,8 +70,29 @@ def _is_string(statement: ast.stmt) -> bool:
     )
 
 
-def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasurement) -> BaseException | None:
-    """Run a script as ``__main__``, measured, and return what ended it before its end.
+def find_module(name: str) -> tuple[Path, ModuleSpec]:
+    """The file that ``python -m name`` would run, and its place among the packages.
+
+    Raises
+    ------
+    TargetError
+        If there is none, or it is not written in Python.
+    """
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+    except (ImportError, AttributeError, TypeError, ValueError):
+        spec = None
+    if spec is None or not isinstance(spec.loader, SourceLoader) or spec.origin is None:
+        raise TargetError(f"-m {name}: there is no module of that name to run; a script's name ends in .py")
+    return Path(spec.origin), spec
+
+
+def run_program(
+    path: Path, arguments: Sequence[str], measurement: OpenMeasurement, spec: ModuleSpec | None = None
+) -> BaseException | None:
+    """Run a script, or the module of `spec`, as ``__main__``, measured; returns what ended it before its end.
 
     ``@profile`` is a builtin meanwhile, since scripts written for memory_profiler
     rely on it; it changes nothing, as the script's functions are followed anyway.
@@ -73,14 +100,16 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
     """
     statements = read_program(path)
     saved = sys.argv, sys.path[0], sys.modules["__main__"], getattr(builtins, "profile", None)
-    sys.argv, sys.path[0] = [str(path), *arguments], str(path.absolute().parent)
+    sys.argv = [str(path), *arguments]
+    if spec is None:
+        sys.path[0] = str(path.absolute().parent)
     builtins.profile = _unchanged  # type: ignore[attr-defined]
     measurement.start()
     try:
         with contextlib.closing(repetitions(measurement.opened.repeat, measurement.lap)) as earlier:
             for _ in earlier:
-                _run_to_its_end(statements, path)
-        _run_once(statements, path)
+                _run_to_its_end(statements, path, spec)
+        _run_once(statements, path, spec)
     except BaseException as error:
         cut_traceback(error)
         return error
@@ -94,18 +123,20 @@ def run_program(path: Path, arguments: Sequence[str], measurement: OpenMeasureme
     return None
 
 
-def _run_once(statements: Sequence[types.CodeType], path: Path) -> None:
+def _run_once(statements: Sequence[types.CodeType], path: Path, spec: ModuleSpec | None) -> None:
     sys.modules["__main__"] = module = types.ModuleType("__main__")
     module.__file__ = str(path.absolute())
     module.__builtins__ = builtins  # type: ignore[attr-defined]
+    if spec is not None:
+        module.__spec__, module.__package__ = spec, spec.parent
     for code in statements:
         exec(code, vars(module))  # noqa: S102 - the user's own script
 
 
-def _run_to_its_end(statements: Sequence[types.CodeType], path: Path) -> None:
+def _run_to_its_end(statements: Sequence[types.CodeType], path: Path, spec: ModuleSpec | None) -> None:
     """The same, with another repetition to follow: ``sys.exit()`` without a failure ends this one only."""
     try:
-        _run_once(statements, path)
+        _run_once(statements, path, spec)
     except SystemExit as end:
         if end.code:
             raise

@@ -2,6 +2,7 @@
 
     python -m jupyter_profkit memprofile [options] script.py [argument …]
     python -m jupyter_profkit cprofile [options] script.py [argument …]
+    python -m jupyter_profkit memprofile|cprofile [options] -m module [argument …]
     python -m jupyter_profkit run [options] script.py [argument …]
     python -m jupyter_profkit attach [options] PID
     python -m jupyter_profkit plot|peak [options] [recording …]
@@ -22,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jupyter_profkit.cells.measurement import Measurement
-from jupyter_profkit.cells.program import run_program
+from jupyter_profkit.cells.program import find_module, run_program
 from jupyter_profkit.cli import mprof
 from jupyter_profkit.cli.delivery import deliver
 from jupyter_profkit.errors import OptionError, ProfkitError
@@ -82,17 +83,34 @@ def _measure(
     from jupyter_profkit.cells.comparison import find_earlier
     from jupyter_profkit.cells.session import Opened, OpenMeasurement
 
-    values, rest = options.from_arguments(arguments)
+    own, module = _module_to_run(arguments)
+    values, rest = options.from_arguments(own)
+    spec = None
+    if rest:  # a script stands before that -m, which is one of its own arguments
+        values, rest = options.from_arguments(arguments)
+    elif module:
+        path, spec = find_module(module[0])
+        rest = [str(path), *module[1:]]
     if not rest:
         raise OptionError(f"{options.name} takes a script: python -m jupyter_profkit {options.name} script.py")
     path = Path(rest[0])
     before = find_earlier(values.get("compare"), {}, kind)
     opened = Opened(make(values, str(path.absolute())), _nothing, repeat=values.get("repeat", 1))
-    run = OpenMeasurement(opened, path.name, str(path))
-    error = run_program(path, rest[1:], run)
+    run = OpenMeasurement(opened, path.name if spec is None else module[0], str(path))
+    error = run_program(path, rest[1:], run, spec)
     ended = isinstance(error, SystemExit)  # as scripts do
     deliver(run.finish(None if ended else error), values, display, before=before)
     return _exit_code(error)
+
+
+def _module_to_run(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The options, and what ``-m`` begins if no script is named: a module to run and its arguments.
+
+    With a script, which ends in ``.py``, ``-m GLOB`` is the option of the magics.
+    """
+    names_script = any(word.endswith((".py", ".pyw")) for word in arguments)
+    n = list(arguments).index("-m") if "-m" in arguments and not names_script else len(arguments)
+    return arguments[:n], arguments[n + 1 :]
 
 
 def _nothing(_: Result) -> None:

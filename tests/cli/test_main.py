@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pstats
 import re
 import subprocess
 import sys
@@ -102,6 +103,68 @@ def test_time_of_a_script_by_statement_and_function(script: Path) -> None:
     assert answer.returncode == 0
     assert "if __name__" in answer.stdout
     assert "(work)" in answer.stdout
+
+
+@pytest.mark.process
+def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
+    package = tmp_path / "tools"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "helper.py").write_text("def work(n):\n    return sum(range(n))\n")
+    (package / "__main__.py").write_text(
+        "import sys\nfrom .helper import work\nprint(__name__, __package__, sys.argv[1:], work(1000))\nsys.exit(5)\n"
+    )
+    (tmp_path / "in.json").write_text('{"a": 1}')
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "jupyter_profkit", "cprofile", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": ROOT}
+        )
+
+    answer = run("-n", "2", "-D", "it's a run.prof", "-m", "tools", "--epochs", "2")
+    assert answer.returncode == 5
+    assert answer.stdout.startswith("__main__ tools ['--epochs', '2'] 499500\n")
+    assert "(work)" in answer.stdout
+    assert any(key[2] == "work" for key in pstats.Stats(str(tmp_path / "it's a run.prof")).stats)
+    answer = run("-q", "-m", "json.tool", "--compact", "in.json")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, '{"a":1}\n', "")
+    (tmp_path / "main.py").write_text("from tools.helper import work\nwork(10)\n")
+    answer = run("-m", "tools.*", "main.py")
+    assert answer.returncode == 0
+    table = answer.stdout.split("\nFunctions by own time")[1].split("\n\n")[0]
+    assert "(work)" in table
+    assert "⋯" in table
+    (tmp_path / "script").write_text("import sys\nprint(sys.argv[1:])\n")
+    assert run("-q", "script", "-m", "tools").stdout == "['-m', 'tools']\n"
+    answer = run("-m", "no_such_module")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        "jupyter_profkit: -m no_such_module: there is no module of that name to run; a script's name ends in .py\n"
+    )
+
+
+@pytest.mark.process
+def test_every_option_of_the_time_magic_works_in_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(
+        "import threading, time\ndef f(): return sum(range(99))\nf()\n"
+        "t = threading.Thread(target=f, name='loader')\nt.start()\nt.join()\ntime.sleep(0.01)\nraise SystemExit('no')\n"
+    )
+    files = [
+        tmp_path / f"run{suffix}"
+        for suffix in (".prof", ".speedscope.json", ".collapsed.txt", ".csv", ".html", ".svg", ".json")
+    ]
+    dumps = [word for path in files for word in ("-D", path)]
+    options = ["-s", "cumtime", "-l", "9", "-x", "abc", "--threads", "--no-builtins", "--interval", "0.0005", *dumps]
+    answer = call("cprofile", *options, "-T", tmp_path / "run.txt", tmp_path / "s.py")
+    assert answer.returncode == 1
+    assert "Thread loader: Functions by cumulative time" in answer.stdout
+    assert "built-in" not in answer.stdout
+    assert all(path.stat().st_size > 0 for path in files)
+    assert (tmp_path / "run.txt").read_text().strip() in answer.stdout
+    again = call("cprofile", "--no-flame", "--compare", tmp_path / "run.json", tmp_path / "s.py")
+    assert "Compared with s.py" in again.stdout
+    assert "Flame graph" not in again.stdout.split("Statements")[1]
 
 
 @pytest.mark.process

@@ -8,6 +8,7 @@ import pstats
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,16 @@ def test_every_public_name_is_there() -> None:
         assert getattr(jupyter_profkit, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         jupyter_profkit.nothing
+
+
+@pytest.mark.parametrize("options", [{}, {"no_heap": True}, {"no_lines": True, "heap": True}], ids=str)
+def test_the_curve_of_a_block_is_that_of_the_block_alone(options: dict[str, bool]) -> None:
+    with memprofile(**options) as p:
+        time.sleep(0.2)
+    first, last_ = p.timeline.main[0], p.timeline.main[-1]
+    assert first.time == 0.0
+    assert first.rss == pytest.approx(p.result.rss_start, abs=SLACK)  # what the tracer takes later counts as before
+    assert 0.2 <= last_.time < p.result.session.duration + 5
 
 
 def test_a_block_has_its_peak_and_increment_and_the_lines_of_what_it_calls() -> None:

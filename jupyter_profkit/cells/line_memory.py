@@ -9,6 +9,7 @@ had, the lines stand alone and a note says why.
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import CodeType, FrameType
@@ -111,6 +112,8 @@ class LineMemoryMeasurement:
             if self._limit is not None:
                 self._limit.start()
             self._lines.start()
+            if self._timeline is not None:
+                self._timeline.begin(*self._lines.beginning)
         except BaseException:
             self.stop()
             raise
@@ -133,6 +136,8 @@ class LineMemoryMeasurement:
         if self._limit is not None:
             self._limit.lift()
         self._lines.stop()
+        if self._timeline is not None:
+            self._timeline.end()
         if self._heap is not None:
             self._heap.stop()
             self._heap.discard()
@@ -192,6 +197,10 @@ class _Lines:
         self._engine.start(self._frame)
 
     @property
+    def beginning(self) -> tuple[float, int]:
+        return self._engine.beginning
+
+    @property
     def laps(self) -> Laps:
         return self._engine.laps
 
@@ -223,6 +232,7 @@ class _Resident:
         self._meter = resident_memory_meter()
         self._running = False
         self._start = self._end = self._peak = 0
+        self.beginning = 0.0, 0
         self._repeats = repeats
         self.laps = Laps()
 
@@ -232,6 +242,7 @@ class _Resident:
         self._meter.open()
         self._running = True
         self._start, _ = self._meter.read()
+        self.beginning = time.monotonic(), self._start
         self.laps.begin()
 
     def lap(self) -> None:

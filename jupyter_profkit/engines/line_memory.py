@@ -69,6 +69,8 @@ class LineMemoryEngine:
         self.laps = Laps()
         self.noise = 0
         self.seconds_per_event = 0.0
+        self.beginning = 0.0, 0
+        """When lines began to be followed (`time.monotonic`), and the bytes resident then."""
 
     @property
     def exact_peak(self) -> bool:
@@ -104,6 +106,7 @@ class LineMemoryEngine:
         try:
             self._calibrate()
             self.ledger.open()
+            self.beginning = time.monotonic(), self.ledger.rss_start
             self._running = True
             _running.add(self)
             self._tracer.start(frame)

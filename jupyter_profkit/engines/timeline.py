@@ -112,14 +112,25 @@ class TimelineEngine:
         self.started = self.stopped = self._clock()
         self._look(self.started)
 
+    def begin(self, moment: float, rss: int) -> None:
+        """Leave out what was recorded before `moment`, the clock's, when the run began with `rss` bytes.
+
+        Other engines get ready while this one records already.
+        """
+        self.started = self.stopped = moment
+        self._ends = [(moment, rss)]
+        self._high_water.clear()
+
+    def end(self) -> None:
+        """The run is over, whatever `stop` has to wait for; only the first call counts."""
+        if self in _running:
+            _running.remove(self)
+            self.stopped = self._clock()
+            self._look(self.stopped)
+
     def stop(self) -> None:
         """Stop recording and end the helper; only the first call counts."""
-        try:
-            _running.remove(self)
-        except ValueError:
-            return
-        self.stopped = self._clock()
-        self._look(self.stopped)
+        self.end()
         if self._helper is not None:
             self._output = self._helper.stop()
             self._helper = None

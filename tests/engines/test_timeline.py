@@ -255,6 +255,18 @@ def test_times_count_from_the_clock_s_start():
     assert [sample.time for sample in engine.timeline(SESSION).main] == [0.0, 3.5]
 
 
+def test_what_was_recorded_before_the_run_began_is_left_out():
+    ticks = iter([100.0, 108.0, 120.0])
+    engine = TimelineEngine(clock=lambda: next(ticks))
+    engine.start()
+    engine.begin(105.0, 5 * MIB)
+    engine.end()
+    engine.stop()
+    main = engine.timeline(SESSION).main
+    assert [sample.time for sample in main] == [0.0, 3.0]
+    assert main[0].rss == 5 * MIB
+
+
 def test_a_helper_that_cannot_start_costs_the_samples_only(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     timeline = recorded(lambda: hold(10 * MIB, 0))

@@ -11,6 +11,7 @@ statement gets a copy of it, under which its time and calls are kept.
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ class WithBlock:
     def __init__(self, frame: FrameType, statements: list[tuple[int, int]]) -> None:
         self.frame: FrameType | None = frame
         self.code = frame.f_code
+        self.is_async = bool(self.code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
+        """Whether it may wait, and the event loop do other work meanwhile."""
         self._first_lines = [first for first, _ in statements]
         # Equal code objects are one key of a dictionary; these differ in their name and line.
         self.codes = {self.code.replace(co_name="<statement>", co_firstlineno=lines[0]): lines for lines in statements}

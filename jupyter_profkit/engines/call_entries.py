@@ -33,6 +33,8 @@ __all__ = ["CallGraph", "Totals", "totals_of"]
 _CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
 """What plain cProfile takes for a call that the measured code made."""
 
+_LOOP: Final = {"asyncio", "selectors.py"}
+"""Libraries that an event loop is made of."""
 _SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
 
 
@@ -107,6 +109,9 @@ class CallGraph:
         self._entries = {id(entry.code): entry for entry in entries if entry.callcount}
         statements = {key for key in self._entries if key in self._block_lines}
         self._statements = [self._entries.pop(key) for key in statements]
+        # The engine that tells statements apart has not recorded what the event loop does in between.
+        self._has_loop = block is not None and block.is_async and not self._statements
+        self._is_mixed = filename is not None or self._has_loop
         self._callers: dict[int, dict[int, Share]] = defaultdict(dict)
         for key, entry in self._entries.items():
             for call in entry.calls or ():
@@ -185,14 +190,23 @@ class CallGraph:
         """Whether what this code calls is the block's business, whoever called it itself.
 
         In a cell that is the cell's own code, and the user's other code: the event
-        loop calls it, too, on the cell's behalf. In a block it is whatever nobody called.
+        loop calls it, too, on the cell's behalf. In a block it is whatever nobody called,
+        but what the loop is made of if the block awaits.
         """
         code = self._entries[key].code
-        if isinstance(code, CodeType) and _is_own(code):
+        if isinstance(code, CodeType) and (_is_own(code) or self._is_users(code)):
+            return not _is_own(code) and (self._is_mixed or self._is_called_by_nobody(key))
+        if self._filename is not None or (self._has_loop and not self._may_be_called_by_block(code)):
             return False
-        if self._filename is not None:
-            return isinstance(code, CodeType) and self._is_users(code)
+        return self._is_called_by_nobody(key)
+
+    def _is_called_by_nobody(self, key: int) -> bool:
         return bool(self._entries[key].callcount > sum(share.ncalls for share in self._callers[key].values()))
+
+    @staticmethod
+    def _may_be_called_by_block(code: CodeType | str) -> bool:
+        """Whether it is none of the event loop's; of builtins that nobody called it cannot be told."""
+        return isinstance(code, CodeType) and label_of(code.co_filename).partition("/")[0] not in _LOOP
 
     def _is_users(self, code: CodeType) -> bool:
         return code.co_filename == self._filename or is_user_file(code.co_filename)
@@ -223,7 +237,9 @@ class CallGraph:
         """The totals of a function, less the calls that came from outside the block."""
         total = self._total(key)
         inside = _sum(share for caller, share in self._callers[key].items() if caller in reached)
-        if (key in self._roots and self._filename is not None) or inside.ncalls == total.ncalls:
+        code = self._entries[key].code
+        is_whole = key in self._roots and self._is_mixed and isinstance(code, CodeType) and self._is_users(code)
+        if is_whole or inside.ncalls == total.ncalls:
             return total
         if key in self._roots:
             outside = _sum(share for caller, share in self._callers[key].items() if caller not in reached)

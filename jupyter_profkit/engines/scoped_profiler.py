@@ -20,7 +20,7 @@ callbacks are registered with `sys.monitoring` under tool ids of our own:
   is all code once a thread of the user's own is awake, and before that the libraries that
   the kernel's threads are made of; what these threads call besides, only while one of
   them is awake.
-* *Roots*: in a cell, recording is on only while the cell's own code runs, or the user's
+* *Roots*: in a cell, and in a block that awaits, recording is on only while the cell's own code runs, or the user's
   other code that the event loop calls (tasks). They switch it on when they are entered
   and off when they are left, so that what the shell does in between is never seen.
 * *Coroutines* of the user's are checked as well: whether a call begins or goes on, and
@@ -102,6 +102,8 @@ class ScopedProfiler:
         self._filename = filename
         self._builtins = builtins
         self._threads = threads
+        self._is_left = filename is not None or (block is not None and block.is_async)
+        """Whether others run in between, from whom the user's code is to be told."""
         self._profile = cProfile.Profile(builtins=builtins)
         callbacks: Any = self._profile
         self._enter: Callable[..., None] = callbacks._pystart_callback if self.is_available() else _missing
@@ -212,7 +214,7 @@ class ScopedProfiler:
 
     def _may_be_root(self, code: CodeType) -> bool:
         """Whether the shell or the event loop calls it: what they called once, and any coroutine."""
-        if self._filename is None or not self._is_users(code):
+        if not self._is_left or not self._is_users(code):
             return False
         return not self._is_on or bool(code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
@@ -227,6 +229,7 @@ class ScopedProfiler:
         if frame is not None:
             self._enroll(frame.f_code)
             self._coroutines.discard(id(frame.f_code))  # that call is not ours
+            self._n_roots_open += id(frame.f_code) in self._roots
 
     def _needs_check(self, code: CodeType) -> bool:
         if self.checks_all or not self._shell_threads:

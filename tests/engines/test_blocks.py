@@ -190,3 +190,32 @@ def test_what_sampling_does_not_know_is_said():
         fib(3)
     assert statements(p)[0] == ("spin(0.03)", None)
     assert any("by statement of a with block is sampled" in note for note in p.method.notes)
+
+
+LOOP = {"_run_once", "select", "_run", "run_forever", "<method 'run' of '_contextvars.Context' objects>"}
+
+
+def test_the_event_loop_is_no_part_of_a_block_that_awaits_and_tasks_are():
+    async def job(n):
+        await asyncio.sleep(0.01)
+        return fib(n)
+
+    async def main():
+        with cprofile() as p:
+            fib(5)
+            found = await asyncio.gather(job(6), job(7))
+            len("x")
+        return p, found
+
+    p, found = asyncio.run(main())
+    assert found == [8, 13]
+    counts = {record.function: record.ncalls for record in p.functions}
+    assert not LOOP & set(counts)
+    assert counts["fib"] == 15 + 25 + 41
+    assert counts["<built-in method builtins.len>"] >= 1
+    if ScopedProfiler.is_available():
+        assert [(each.function.rpartition(".")[2], each.calls) for each in p.coroutines] == [("job", 2)]
+        assert len(p.coroutines[0].tasks) == 2
+    else:
+        assert p.coroutines == ()
+        assert any("coroutines need Python 3.12 or later" in note for note in p.method.notes)

@@ -82,10 +82,23 @@ class Traced(SimpleNamespace):
         return self.engine.ledger.rss_end - self.engine.ledger.rss_start
 
 
+ARENA = 1024 * 1024
+"""Bytes that Python maps or gives back at once for small objects, in the middle of anything."""
+
+
 def trace(
-    source: str, meter: Any = None, scope: dict[str, Any] | None = None, budget: int | None = None, **namespace: Any
+    source: str,
+    meter: Any = None,
+    scope: dict[str, Any] | None = None,
+    budget: int | None = None,
+    residue: int = 0,
+    **namespace: Any,
 ) -> Traced:
-    """Run `source` under the line engine; an exception of its own ends it and is kept as `error`."""
+    """Run `source` under the line engine; an exception of its own ends it and is kept as `error`.
+
+    The self increments of all lines must add up to the change of the run, but for
+    the `residue`, bytes that a test knows to belong to no line.
+    """
     text = textwrap.dedent(source).strip() + "\n"
     filename = f"<%test {next(_numbers)}>"
     register_lines(filename, text)
@@ -103,6 +116,8 @@ def trace(
         engine.stop()
     traced = Traced(functions=engine.functions(), engine=engine, namespace=namespace, error=error)
     linecache.cache.pop(filename, None)
+    left_over = traced.change - traced.self_sum - residue
+    assert abs(left_over) <= (ARENA if meter is None else 0), f"{left_over} bytes belong to no line"
     return traced
 
 

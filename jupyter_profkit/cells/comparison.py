@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.result import Result
 
 __all__ = ["find_earlier"]
+
+
+_KINDS: Final = {
+    "line_memory": "memory by line",
+    "line_memory_comparison": "a comparison of two runs",
+    "functions_comparison": "a comparison of two runs",
+    "functions": "a time profile",
+    "timeline": "memory over time",
+}
+"""What results are called."""
 
 
 def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Result | None:
@@ -32,9 +42,12 @@ def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Resul
     found = _named(item, namespace) if isinstance(item, str) else item
     if not isinstance(found, Result) or found.kind != kind:
         name = item if isinstance(item, str) else type(item).__name__
-        what = found.kind if isinstance(found, Result) else type(found).__name__
-        raise OptionError(f"--compare {name}: that is a {what}, not a result of the same magic ({kind})")
+        raise OptionError(f"--compare {name}: that is {_described(found)}, and it takes {_KINDS.get(kind, kind)}")
     return found
+
+
+def _described(found: object) -> str:
+    return _KINDS.get(found.kind, found.kind) if isinstance(found, Result) else f"of the type {type(found).__name__}"
 
 
 def _named(name: str, namespace: Mapping[str, Any]) -> object:

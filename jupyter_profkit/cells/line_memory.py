@@ -286,14 +286,12 @@ def _with_heap(profile: LineMemoryProfile, heap: HeapEngine, *, add: bool) -> Li
 
 def _method(engine: LineMemoryEngine) -> Method:
     overhead = engine.n_events * engine.seconds_per_event
-    failure = engine.ledger.failure
-    notes = (f"measuring ended early, by a fault of the tool ({failure}); later lines are missing",) if failure else ()
-    return Method(engine.description, engine.exact_peak, engine.n_events, overhead, notes)
+    return Method(engine.description, engine.exact_peak, engine.n_events, overhead, tuple(engine.notes()))
 
 
 def _code_of(item: object, namespace: Mapping[str, Any]) -> CodeType:
     """The code of a function, or of the function that a dotted name stands for."""
-    return code_of(_look_up(item, namespace) if isinstance(item, str) else item)
+    return code_of(_look_up(item, namespace), item) if isinstance(item, str) else code_of(item)
 
 
 def _look_up(name: str, namespace: Mapping[str, Any]) -> object:

@@ -15,6 +15,7 @@ import inspect
 import os
 import sys
 import time
+from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Final
 from weakref import WeakSet
@@ -66,6 +67,7 @@ class LineMemoryEngine:
         self._tracer = line_tracer(self.ledger, self._followed, lend)
         self._running = False
         self._repeats = repeats
+        self._counts_tracemalloc = False
         self.laps = Laps()
         self.noise = 0
         self.seconds_per_event = 0.0
@@ -81,6 +83,19 @@ class LineMemoryEngine:
     def description(self) -> str:
         """How it measures, for the report."""
         return f"{self._tracer.description}; {self._meter.description}"
+
+    def notes(self) -> Iterator[str]:
+        """What a reader must know to trust the figures."""
+        failure = self.ledger.failure
+        if failure:
+            yield f"measuring ended early, by a fault of the tool ({failure}); later lines are missing"
+        if self._tracer.was_replaced:
+            yield (
+                "the code set or removed a trace function (sys.settrace, a debugger), which ends line tracing on "
+                "this Python: later lines are missing, and what they took is on the last line that was seen"
+            )
+        if self._counts_tracemalloc or _tracemalloc_is_on():
+            yield "tracemalloc was on: the memory of its own records counts on the lines that it recorded"
 
     @property
     def n_events(self) -> int:
@@ -102,6 +117,7 @@ class LineMemoryEngine:
         """
         if self._repeats:
             self.laps.start()
+        self._counts_tracemalloc = _tracemalloc_is_on()
         self._meter.open()
         try:
             self._calibrate()
@@ -193,6 +209,11 @@ def _abandon_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _tracemalloc_is_on() -> bool:
+    tracemalloc = sys.modules.get("tracemalloc")
+    return tracemalloc is not None and bool(tracemalloc.is_tracing())
 
 
 def _is_module_level(code: CodeType) -> bool:

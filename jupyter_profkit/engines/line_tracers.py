@@ -107,6 +107,8 @@ class Waker:
 
 class LineTracer(Protocol):
     description: str
+    was_replaced: bool
+    """Whether the measured code has set a trace function in the tracer's place, and so ended it early."""
 
     def start(self, frame: FrameType | None) -> None:
         """Follow what begins from now on, and the rest of `frame` if one is given."""
@@ -134,6 +136,7 @@ if sys.version_info >= (3, 12):
         """Line events from `sys.monitoring`."""
 
         description = "line events from sys.monitoring"
+        was_replaced = False
 
         def __init__(self, ledger: LineLedger, followed: FollowedCode, lend: Lend | None = None) -> None:
             self._ledger = ledger
@@ -263,6 +266,7 @@ class SettraceTracer:
         self._n_naps = 0
         self._asleep: list[FrameType] = []
         self._active = False
+        self.was_replaced = False
         self._frame: FrameType | None = None
         self._before: Any = None
 
@@ -284,8 +288,12 @@ class SettraceTracer:
             return
         self._active = False
         self._waker.stop()
-        sys.settrace(None)
-        threading.settrace(self._before)
+        if sys.gettrace() == self._on_call:
+            sys.settrace(None)
+        else:
+            self.was_replaced = True
+        if threading.gettrace() == self._on_call:
+            threading.settrace(self._before)
         if self._frame is not None:
             self._frame.f_trace, self._frame = None, None
 

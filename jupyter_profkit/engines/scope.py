@@ -74,8 +74,8 @@ def _matches(module: str, glob: str) -> bool:
     return fnmatch.fnmatchcase(module, glob) or fnmatch.fnmatchcase(module, f"{glob}.*")
 
 
-def code_of(function: object) -> CodeType:
-    """The code of a function, method, property, partial or decorated function.
+def code_of(function: object, name: str = "") -> CodeType:
+    """The code of a function, method, property, partial or decorated function; `name` is what errors call it.
 
     Raises
     ------
@@ -97,4 +97,4 @@ def code_of(function: object) -> CodeType:
             break
         seen = inner
     kind = "a class; name one of its methods" if inspect.isclass(function) else "not a Python function"
-    raise OptionError(f"-f {getattr(function, '__name__', function)!s}: {kind}")
+    raise OptionError(f"-f {name or getattr(function, '__name__', function)!s}: {kind}")

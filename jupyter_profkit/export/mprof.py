@@ -168,7 +168,7 @@ class _Contents:
             self.command = _printable(rest.strip())
 
     def _foreign(self) -> RecordingError:
-        return RecordingError(f"{self.name}: this is no recording of memory over time, such as mprof writes")
+        return RecordingError(f"{self.name}: this is no recording, neither of jupyter_profkit nor of mprof")
 
     def timeline(self) -> MemoryTimeline:
         if not self.n_records:

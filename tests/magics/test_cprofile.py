@@ -306,7 +306,7 @@ def test_a_run_is_compared_with_an_earlier_one_of_a_variable_or_a_file(kernel: K
 
 @pytest.mark.parametrize(
     ("earlier", "message"),
-    [("no_such_run", "there is no variable and no file of that name"), ("json", "that is a module, not a result")],
+    [("no_such_run", "there is no variable and no file of that name"), ("json", "that is of the type module")],
 )
 def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
     kernel: Kernel, earlier: str, message: str

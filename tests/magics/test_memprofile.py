@@ -82,6 +82,9 @@ def test_a_file_that_cannot_be_written_costs_only_the_file(kernel: Kernel) -> No
         ("-f no_such_function", "there is no 'no_such_function' here"),
         ("-f len", "-f len: not a Python function"),
         ("-f work.nothing", "'work' has no 'nothing'"),
+        ("-f dict.fromkeys", "-f dict.fromkeys: not a Python function"),
+        ("-f work.__name__", "-f work.__name__: not a Python function"),
+        ("-f dict", "-f dict: a class; name one of its methods"),
         ("-s colour", "'colour' is not one of line, increment, peak, occurrences"),
         ("-p many", "--precision takes a whole number"),
         ("-v 2x", "-v takes a variable's name"),
@@ -214,9 +217,11 @@ def test_the_last_result_is_compared_without_running_again(kernel: Kernel) -> No
     [
         ("no_such_run", "there is no variable and no file of that name"),
         ("/no/such/run.json", "No such file"),
-        ("WORK", "that is a int, not a result of the same magic"),
+        ("WORK", "that is of the type int, and it takes memory by line"),
         ("damaged.json", "not a recording of jupyter_profkit"),
-        ("timed", "that is a functions, not a result of the same magic (line_memory)"),
+        ("notes.txt", "this is no recording, neither of jupyter_profkit nor of mprof"),
+        ("other.dat", "that is memory over time, and it takes memory by line"),
+        ("timed", "that is a time profile, and it takes memory by line"),
     ],
 )
 def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
@@ -224,7 +229,9 @@ def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
 ) -> None:
     (tmp_path / "damaged.json").write_text('{"jupyter_profkit": 1, "kind"')
     kernel.run("WORK = 3\n%cprofile -q -v timed 1 + 1")
-    place = tmp_path / earlier if earlier == "damaged.json" else earlier
+    (tmp_path / "notes.txt").write_text("these are notes\n")
+    (tmp_path / "other.dat").write_text("MEM 10.0 1750000000.0\nMEM 25.0 1750000000.15\n")
+    place = tmp_path / earlier if (tmp_path / earlier).exists() else earlier
     reply = kernel.run(f"%%memprofile --compare {place}\nwas_run = 1")
     assert (reply.status, reply.content["ename"], reply.reports) == ("error", "UsageError", [])
     assert message in reply.stderr

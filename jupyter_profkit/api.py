@@ -326,6 +326,7 @@ def _measured_call(function: Callable[..., Any], values: Values, stream: TextIO 
 
 
 def _show(result: Result, values: Values, stream: TextIO | None) -> None:
+    from jupyter_profkit.render.text import print_report
     from jupyter_profkit.views.beside import report_beside
 
     remember(result)
@@ -335,7 +336,7 @@ def _show(result: Result, values: Values, stream: TextIO | None) -> None:
 
         display(report)
     else:
-        print(report, file=stream or sys.stdout)
+        print_report(report, stream)
 
 
 def _in_a_kernel() -> bool:

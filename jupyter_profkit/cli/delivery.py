@@ -35,6 +35,7 @@ def deliver(
     ProfkitError, OSError
         If a file cannot be written; after the other files and the report.
     """
+    from jupyter_profkit.render.text import print_report
     from jupyter_profkit.views.beside import report_beside
 
     report = report_beside(result, before, **values.only(display))
@@ -45,7 +46,7 @@ def deliver(
         except (ProfkitError, OSError) as error:
             failures.append(error)
     if not values.get("quiet"):
-        print(report)
+        print_report(report)
     if values.get("text_file"):
         Path(values.text_file).expanduser().write_text(f"{report}\n", encoding="utf-8")
     if failures:

@@ -89,6 +89,7 @@ def plot(arguments: Sequence[str]) -> int:
 
 def _draw_together(recordings: Sequence[tuple[str, MemoryTimeline]], values: Values) -> None:
     from jupyter_profkit.export.picture import draw_to
+    from jupyter_profkit.render.text import print_report
     from jupyter_profkit.views.timeline import overlay_report, overlay_view
 
     names, timelines = [name for name, _ in recordings], [timeline for _, timeline in recordings]
@@ -97,7 +98,7 @@ def _draw_together(recordings: Sequence[tuple[str, MemoryTimeline]], values: Val
             raise OptionError(f"{path}: several recordings in one plot are written as .png or .svg")
         print(f"wrote {path}")
     if not values.quiet:
-        print(overlay_report(timelines, names, **values.only(DISPLAY)))
+        print_report(overlay_report(timelines, names, **values.only(DISPLAY)))
 
 
 def peak(arguments: Sequence[str]) -> int:

@@ -48,7 +48,7 @@ def render_table(view: TableView, *, plain: bool = False) -> str:
     paint = _painted(view) if not plain else _unpainted
     rows = "".join(_row(row, view.columns, paint) for row in view.rows)
     caption = "" if view.folded else escape(view.caption)
-    footer = f'<div style="padding:2px 0 0 8px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
+    footer = f'<div style="padding:2px 0 0 7px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
     return (
         f'<div class="jpk-box" tabindex="0" role="region" aria-label="{escape_attribute(view.caption or "table")}" '
         'style="display:inline-block;vertical-align:top;max-width:100%;max-height:560px;overflow:auto;'
@@ -62,10 +62,12 @@ def render_table(view: TableView, *, plain: bool = False) -> str:
 def _heading(column: Column, has_bars: bool) -> str:
     align = "right" if column.unit is Unit.NUMBER else "left"
     tip = f' title="{escape_attribute(column.tip)}"' if column.tip else ""
-    width = "min-width:56px;" if has_bars else ""
+    width = "width:64px;min-width:50px;" if has_bars else ""
+    # Titles of figures are broken where that leaves room for code beside them.
+    wrap = "normal" if column.unit is Unit.NUMBER else "nowrap"
     return (
-        f'<th scope="col"{tip} style="text-align:{align};padding:2px 8px;{width}white-space:nowrap;font-weight:600">'
-        f"{escape(column.title)}</th>"
+        f'<th scope="col"{tip} style="text-align:{align};vertical-align:bottom;padding:2px 7px;{width}'
+        f'white-space:{wrap};font-weight:600">{escape(column.title)}</th>'
     )
 
 
@@ -137,19 +139,19 @@ def _cell(
 def _layout(text: str, column: Column) -> str:
     """Where the text of a cell stands, and whether it may be broken."""
     if column.unit is Unit.NUMBER:
-        return f"padding:1px 8px;text-align:right;{'white-space:nowrap;' if ' ' in text else ''}"
+        return f"padding:1px 7px;text-align:right;{'white-space:nowrap;' if ' ' in text else ''}"
     is_long = len(text) > _LONG[column.unit]
     if column.unit is Unit.TEXT:
         least = _LONG[Unit.TEXT] * 5
         broken = f"white-space:normal;word-break:break-word;min-width:{least}px;" if is_long else "white-space:nowrap;"
-        return f"padding:1px 8px;text-align:left;{broken}"
+        return f"padding:1px 7px;text-align:left;{broken}"
     code = "text-align:left;font-family:monospace;background:none;"
     if not is_long:
-        return f"padding:1px 8px;{code}white-space:pre;"
+        return f"padding:1px 7px;{code}white-space:pre;"
     hanging = round((len(text) - len(text.lstrip()) + 4) * _CHARACTER)
     width = round(_LONG[Unit.CODE] * _CHARACTER)
     return (
-        f"padding:1px 8px 1px {hanging + 8}px;text-indent:-{hanging}px;{code}white-space:pre-wrap;"
+        f"padding:1px 7px 1px {hanging + 7}px;text-indent:-{hanging}px;{code}white-space:pre-wrap;"
         f"min-width:{width}px;word-break:break-word;"
     )
 

@@ -9,10 +9,13 @@ is one picture. Nothing else goes in: an untrusted JupyterLab drops
 from __future__ import annotations
 
 import base64
+import functools
+import sys
 
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.render import boxes, graph, html, text, timeline
 from jupyter_profkit.render.budget import fitted
+from jupyter_profkit.render.ink import Ink, in_this_shell
 from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView
 
 __all__ = ["MAX_BYTES", "mimebundle"]
@@ -26,8 +29,9 @@ _MAX_TEXT = 50_000
 
 def mimebundle(report: Report) -> dict[str, str]:
     """`report` in every form that front ends choose from."""
+    as_text = functools.partial(text.render_report, ink=Ink(in_this_shell(sys.stdout)))
     bundle = {
-        "text/plain": fitted(report, text.render_report, _MAX_TEXT),
+        "text/plain": fitted(report, as_text, _MAX_TEXT),
         "text/html": fitted(report, html.render_report, _MAX_HTML),
     }
     png = _picture(report)

@@ -20,8 +20,8 @@ body.vscode-high-contrast .jpk{color-scheme:dark}
 .jpk table.jpk-t caption,.jpk table.jpk-t th,.jpk table.jpk-t td{color:inherit}
 .jpk table.jpk-t thead tr,.jpk table.jpk-t thead th{position:sticky;top:0;z-index:1;\
 background:var(--jp-layout-color1,var(--vscode-editor-background,Canvas))}
-.jpk table.jpk-t th,.jpk table.jpk-t td{border-top:0;border-right:0;border-bottom:0;max-width:none;\
-vertical-align:top}
+.jpk table.jpk-t th,.jpk table.jpk-t td{border-top:0;border-right:0;border-bottom:0;max-width:none}
+.jpk table.jpk-t td{vertical-align:top}
 .jpk table.jpk-t thead th{box-shadow:inset 0 -1px rgba(127,127,127,.5)}
 .jpk table.jpk-t tbody tr{background:none;border-bottom:1px solid rgba(127,127,127,.14)}
 .jpk table.jpk-t tbody tr:hover{background:rgba(127,127,127,.12)}

@@ -9,110 +9,99 @@ the same rows, and control characters in anybody's source or names are made visi
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from typing import IO
 
 from jupyter_profkit.render.escaping import safe
+from jupyter_profkit.render.ink import Ink, wants_colour
+from jupyter_profkit.render.letters import cut
+from jupyter_profkit.render.text_table import table_lines
 from jupyter_profkit.render.timeline import sparkline
 from jupyter_profkit.views.report import (
     BoxesView,
     GraphView,
     Report,
-    Row,
     TableView,
     TextView,
     TimelineView,
     TreeView,
-    Unit,
     View,
 )
 
-__all__ = ["render_report"]
+__all__ = ["print_report", "render_report"]
 
-_GAP = "  "
 _WIDEST = 160
+_PLAIN = Ink()
 
 
-def render_report(report: Report, width: int | None = None) -> str:
+def render_report(report: Report, width: int | None = None, ink: Ink = _PLAIN) -> str:
     """The whole report, lines no longer than `width` where the figures allow.
 
     Parameters
     ----------
     report : what to show.
     width : columns; the terminal's by default.
+    ink : colours, for a terminal.
     """
     columns = width or min(shutil.get_terminal_size((120, 24)).columns, _WIDEST)
-    blocks = [_heading(report, columns)]
-    blocks += ["\n".join(_part(part, columns)) for part in report.parts if _is_shown(part)]
+    blocks = ["\n".join(_heading(report, columns, ink))]
+    blocks += ["\n".join(_part(part, columns, ink)) for part in report.parts if _is_shown(part)]
     if report.notes:
         blocks.append("\n".join(_paragraphs(report.notes, columns)))
     if report.method:
-        blocks.append("\n".join(_paragraphs([". ".join(report.method)], columns)))
+        method = _paragraphs([". ".join(report.method)], columns)
+        blocks.append("\n".join(ink(line, "muted") for line in method))
     return "\n\n".join(block for block in blocks if block)
 
 
-def _heading(report: Report, width: int) -> str:
-    lines = [safe(report.title), *textwrap.wrap(safe(report.headline), width)]
+def print_report(report: Report, stream: IO[str] | None = None) -> None:
+    """Print a report, coloured if `stream` (standard output) is a terminal that wants it."""
+    stream = stream or sys.stdout
+    print(render_report(report, ink=Ink(wants_colour(stream))), file=stream)
+
+
+def _heading(report: Report, width: int, ink: Ink) -> Iterator[str]:
+    yield ink(safe(report.title), "title")
+    yield from (ink(line, "strong") for line in textwrap.wrap(safe(report.headline), width))
     if report.warning:
-        lines += textwrap.wrap(f"! {safe(report.warning)}", width)
-    return "\n".join(lines)
+        yield from (ink(line, "warning") for line in textwrap.wrap(f"! {safe(report.warning)}", width))
 
 
 def _is_shown(part: View) -> bool:
     return not isinstance(part, TableView) or part.in_text
 
 
-def _part(part: View, width: int) -> Iterator[str]:
+def _part(part: View, width: int, ink: Ink) -> Iterator[str]:
     if part.caption:
-        yield safe(part.caption)
+        yield ink(cut(safe(part.caption), width), "strong")
     match part:
         case TableView():
-            yield from _table(part, width)
+            yield from table_lines(part, width, ink)
         case TextView():
-            yield from _paragraphs(part.lines, width) if part.prose else map(safe, part.lines)
+            yield from _paragraphs(part.lines, width) if part.prose else _lines(part.lines, width)
         case TimelineView():
             yield from _timeline(part, width)
         case GraphView():
-            yield from (safe(line) for line in part.words)
+            yield from _lines(part.words, width)
         case BoxesView():
-            yield from (safe(line) for line in part.words)
+            yield from _lines(part.words, width)
         case TreeView():
-            yield from (safe(line) for line in (*part.words, *filter(None, [part.footer])))
+            yield from _lines(part.words, width)
+            yield from _paragraphs(filter(None, [part.footer]), width)
+
+
+def _lines(lines: Iterable[str], width: int) -> Iterator[str]:
+    return (cut(safe(line), width) for line in lines)
 
 
 def _timeline(view: TimelineView, width: int) -> Iterator[str]:
     for curve in view.curves:
         strip = sparkline(curve.values, min(width - 2, 72))
-        yield f"  {strip}" + (f"  {safe(curve.label)}" if len(view.curves) > 1 else "")
+        label = f"  {safe(curve.label)}" if len(view.curves) > 1 else ""
+        yield cut(f"  {strip}{label}", width)
     yield from (f"  {line}" for line in textwrap.wrap(safe(view.alt), width - 2))
-
-
-def _table(view: TableView, width: int) -> Iterator[str]:
-    texts = [[safe(cell.text) for cell in row.cells] for row in view.rows]
-    widths = [max([len(column.title), *(len(row[n]) for row in texts)]) for n, column in enumerate(view.columns)]
-    last = len(widths) - 1
-    left = [column.unit is not Unit.NUMBER for column in view.columns]
-
-    def line(cells: Iterable[str]) -> str:
-        padded = (
-            cell if n == last and left[n] else cell.ljust(widths[n]) if left[n] else cell.rjust(widths[n])
-            for n, cell in enumerate(cells)
-        )
-        return _GAP.join(padded).rstrip()
-
-    yield line(column.title for column in view.columns)
-    yield "=" * min(width, max(40, sum(widths) + len(_GAP) * last))
-    for row, cells in zip(view.rows, texts, strict=True):
-        yield line(cells)
-        yield from _folds(row)
-    if view.footer:
-        yield safe(view.footer)
-
-
-def _folds(row: Row) -> Iterator[str]:
-    for fold in row.folds:
-        if not fold.folded:
-            yield from (f"    {safe(text)}" for text in fold.lines)
 
 
 def _paragraphs(texts: Iterable[str], width: int) -> Iterator[str]:

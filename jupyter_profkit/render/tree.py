@@ -9,10 +9,11 @@ an outline and bold letters besides its colour. A name is cut to what its box ho
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 from xml.sax.saxutils import escape
 
+from jupyter_profkit.render.letters import cut
+from jupyter_profkit.render.letters import width as width_of
 from jupyter_profkit.views.report import TreeBox, TreeView
 
 __all__ = ["WIDTH", "render_svg"]
@@ -82,25 +83,9 @@ def _fitted(box: TreeBox, width: float) -> str:
     room = int(width / _CHARACTER)
     for parts in ((box.label, box.place, box.figure), (box.label, box.figure), (box.label,)):
         text = "  ".join(part for part in parts if part)
-        if _columns(text) <= room:
+        if width_of(text) <= room:
             return text
-    return _cut(box.label, room - 1) + "…" if room >= 3 else ""
-
-
-def _columns(text: str) -> int:
-    return sum(map(_column, text))
-
-
-def _column(character: str) -> int:
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
-
-
-def _cut(text: str, room: int) -> str:
-    for n, character in enumerate(text):
-        room -= _column(character)
-        if room < 0:
-            return text[:n]
-    return text
+    return cut(box.label, room) if room >= 3 else ""
 
 
 def _xml(text: str) -> str:

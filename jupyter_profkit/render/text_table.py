@@ -1,0 +1,187 @@
+"""Tables as text that fits: figures aligned, long code cut, wide letters counted as what they are.
+
+    lines = table_lines(view, width=60)
+
+A table that is too wide gives way in steps: titles are broken, columns of words are cut,
+columns move closer; if there is still no room for the code, it gets a line of its own
+under its figures. A mark stands before the heavy rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jupyter_profkit.render.escaping import safe
+from jupyter_profkit.render.highlight import Painter
+from jupyter_profkit.render.ink import Ink
+from jupyter_profkit.render.letters import cut, pad, width
+from jupyter_profkit.views.report import Row, TableView, Unit
+
+__all__ = ["table_lines"]
+
+_MARK = "▸ "
+_UNDER = "      "
+"""Before what stands under its row."""
+_LEAST_CODE = 20
+"""Columns that code must have beside its figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How far a table gives way."""
+
+    longest_word: int = 99
+    """Of a title, which is broken from there on."""
+    longest_text: int = 999
+    """Of a column of words that is not the last."""
+    gap: int = 2
+    stacked: bool = False
+    """Whether the last column stands on lines of its own."""
+
+
+_STEPS = (
+    _Step(),
+    _Step(7, 40),
+    _Step(7, 24, 1),
+    _Step(7, 24, stacked=True),
+    _Step(7, 16, 1, stacked=True),
+    _Step(5, 16, 1, stacked=True),
+)
+
+
+def table_lines(view: TableView, room: int, ink: Ink | None = None) -> Iterator[str]:
+    """The table, a line each; no longer than `room` where the figures allow."""
+    ink = ink or Ink()
+    table = _Table(view, room, ink)
+    yield from (ink(line, "strong") for line in table.titles())
+    yield ink("─" * table.width, "muted")
+    painter = Painter(view.source)
+    for row in view.rows:
+        yield from table.row(row, painter)
+        for fold in row.folds:
+            if not fold.folded:
+                yield from (cut(f"{_UNDER}{safe(text)}", room) for text in fold.lines)
+    if view.footer:
+        yield cut(safe(view.footer), room)
+
+
+class _Table:
+    def __init__(self, view: TableView, room: int, ink: Ink) -> None:
+        self._view, self._ink = view, ink
+        self._left = [column.unit is not Unit.NUMBER for column in view.columns]
+        self._mark = _MARK if any(row.strong for row in view.rows) else ""
+        self._room = room - width(self._mark)
+        self._data = [max((width(safe(row.cells[n].text)) for row in view.rows), default=0) for n in range(self._n)]
+        self._step = next(filter(self._fits, _STEPS), _STEPS[-1] if self._can_stack else _STEPS[2])
+        self._widths = self._widths_at(self._step)
+
+    @property
+    def _n(self) -> int:
+        return len(self._left)
+
+    @property
+    def _can_stack(self) -> bool:
+        return self._n > 1 and self._left[-1]
+
+    @property
+    def width(self) -> int:
+        """That of the line under the titles."""
+        used = self._room if self._step.stacked else sum(self._widths) + self._step.gap * (self._n - 1)
+        return width(self._mark) + min(max(used, 38), self._room)
+
+    def _widths_at(self, step: _Step) -> list[int]:
+        """The columns' widths; the last one has what is left, if it holds words."""
+        widths: list[int] = []
+        for size, is_left in zip(self._data, self._left, strict=True):
+            most = step.longest_text if is_left and len(widths) < self._n - 1 else size
+            widths.append(max([min(size, most), 1, *map(width, self._title(len(widths), step))]))
+        if self._left[-1] and not step.stacked:
+            widths[-1] = max(min(widths[-1], self._rest(widths, step)), 1)
+        return widths
+
+    def _title(self, n: int, step: _Step) -> list[str]:
+        """The title of a column in lines; that of code, which has the rest of the room, in one."""
+        title = self._view.columns[n].title
+        return [title] if n == self._n - 1 and self._left[n] else _broken(title, step.longest_word)
+
+    def _rest(self, widths: Sequence[int], step: _Step) -> int:
+        """The room for the last column."""
+        return self._room - sum(widths[:-1]) - step.gap * (self._n - 1)
+
+    def _fits(self, step: _Step) -> bool:
+        widths = self._widths_at(step)
+        if step.stacked:
+            return self._can_stack and self._rest(widths, step) + step.gap >= 0
+        last = max(self._data[-1], width(self._view.columns[-1].title))
+        least = min(last, _LEAST_CODE) if self._left[-1] else widths[-1]
+        return self._rest(widths, step) >= least
+
+    # lines
+
+    def titles(self) -> Iterator[str]:
+        """The titles, the broken ones over several lines, all with their ends on the last."""
+        shown = self._view.columns[:-1] if self._step.stacked else self._view.columns
+        broken = [self._title(n, self._step) for n in range(len(shown))]
+        height = max(map(len, broken), default=1)
+        for number in range(height):
+            cells = [lines[number - height + len(lines)] if number >= height - len(lines) else "" for lines in broken]
+            yield " " * len(self._mark) + self._joined(cells).rstrip()
+        if self._step.stacked and self._view.columns[-1].title:
+            yield f"{' ' * len(self._mark)}{_UNDER}{self._view.columns[-1].title}"
+
+    def row(self, row: Row, painter: Painter) -> Iterator[str]:
+        texts = [safe(cell.text) for cell in row.cells]
+        if not self._step.stacked:
+            yield self._line(row, texts, painter)
+            return
+        if any(texts[1:-1]) or not texts[-1]:
+            yield self._line(row, texts[:-1], painter)
+        else:  # a line without figures: its number and its code
+            first = self._mark_of(row) + pad(texts[0], self._widths[0], left=self._left[0])
+            yield first + self._painted(row, f"  {texts[-1]}", self._room - self._widths[0], painter).rstrip()
+            return
+        if texts[-1]:
+            room = self._room - len(_UNDER)
+            yield " " * len(self._mark) + _UNDER + self._painted(row, texts[-1], room, painter)
+
+    def _line(self, row: Row, texts: Sequence[str], painter: Painter) -> str:
+        cells = []
+        for n, text in enumerate(texts):
+            if n == self._n - 1 and self._view.columns[n].unit is Unit.CODE:
+                cells.append(self._painted(row, text, self._widths[n], painter))
+            else:
+                padded = pad(cut(text, self._widths[n]), self._widths[n], left=self._left[n])
+                cells.append(self._ink(padded, _style_of(row, n)))
+        return (self._mark_of(row) + (" " * self._step.gap).join(cells)).rstrip()
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        aligned = (
+            pad(cell, size, left=is_left) for cell, size, is_left in zip(cells, self._widths, self._left, strict=False)
+        )
+        return (" " * self._step.gap).join(aligned)
+
+    def _mark_of(self, row: Row) -> str:
+        return self._ink(self._mark, "heavy") if row.strong else " " * width(self._mark)
+
+    def _painted(self, row: Row, text: str, room: int, painter: Painter) -> str:
+        text = cut(text, room)
+        if not self._ink.on or (self._view.source and row.line is None):
+            return text
+        return "".join(self._ink(piece, kind) for kind, piece in painter.line(row.line, text))
+
+
+def _style_of(row: Row, n: int) -> str:
+    cell = row.cells[n]
+    if cell.muted:
+        return "muted"
+    return "heavy" if row.strong and (cell.bar or n == 0) else ""
+
+
+def _broken(title: str, longest: int) -> list[str]:
+    """A title in lines of one word each, if it is longer than `longest`; a long word is divided."""
+    if longest >= 99:
+        return [title]
+    parts = (re.findall(f".{{1,{longest - 1}}}", word) if len(word) > longest else [word] for word in title.split())
+    return [line for part in parts for line in (*(f"{piece}-" for piece in part[:-1]), part[-1])]

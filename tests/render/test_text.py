@@ -1,0 +1,149 @@
+"""Reports in a terminal: they fit, they are aligned, and they are coloured only where somebody sees it."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_profkit.render import ink, letters, text
+from jupyter_profkit.render.ink import Ink, wants_colour
+from jupyter_profkit.views.report import Cell, Column, GraphView, Report, Row, TableView, TextView, Unit
+from tests.views.test_line_memory import profile
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def columns(line: str) -> int:
+    """By the letters' own East Asian width; nothing of ours is asked."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in line)
+
+
+def names(*words: str, **changes) -> Report:
+    rows = tuple(Row((Cell(word), Cell(f"{n}.0")), strong=n == 1) for n, word in enumerate(words))
+    return Report("t", "h", (TableView("c", (Column("name", Unit.TEXT), Column("MiB")), rows, **changes),))
+
+
+def table_of(shown: str) -> list[str]:
+    lines = shown.splitlines()
+    start = next(n for n, line in enumerate(lines) if set(line) == {"─"})
+    return lines[start + 1 : lines.index("", start) if "" in lines[start:] else None]
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 100, 120, 160])
+def test_no_line_is_wider_than_the_terminal(width):
+    shown = text.render_report(profile().report(), width)
+    assert max(map(columns, shown.splitlines())) <= max(width, 48)  # 48: the figures alone
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_report_says_all_that_a_wide_one_says(golden, width):
+    shown = text.render_report(profile().report(), width)
+    golden(f"memprofile-{width}.txt", shown + "\n")
+    figures = re.findall(r"-?\d+\.\d", shown)
+    assert sorted(figures) == sorted(re.findall(r"-?\d+\.\d", text.render_report(profile().report(), 160)))
+
+
+def test_long_code_is_cut_where_the_terminal_ends():
+    code = "value = " + " + ".join(f"part_{n}" for n in range(40))
+    view = TableView("c", (Column("Line #"), Column("Line Contents", Unit.CODE)), (Row((Cell("1"), Cell(code))),))
+    (line,) = table_of(text.render_report(Report("t", "h", (view,)), 60))
+    assert line.endswith("…")
+    assert columns(line) == 60
+
+
+def test_wide_letters_are_aligned():
+    lines = table_of(text.render_report(names("ab", "日本語", "🐍🐍", "e\u0301té"), 80))
+    ends = {columns(unicodedata.normalize("NFC", line)) for line in lines}
+    assert len(ends) == 1, lines
+
+
+def test_a_heavy_row_has_a_mark():
+    light, heavy = table_of(text.render_report(names("light", "heavy"), 80))
+    assert heavy.startswith("▸ heavy")
+    assert light.startswith("  light")
+
+
+def test_preformatted_lines_are_cut_and_sentences_are_broken():
+    words = tuple("word" * 30 for _ in range(2))
+    report = Report(
+        "t", "h", (TextView("", words), GraphView("", "a", (), (), words), TextView("", ("a b " * 40,), prose=True))
+    )
+    shown = text.render_report(report, 50)
+    assert max(map(len, shown.splitlines())) <= 50
+    assert shown.split().count("a") == shown.split().count("b") == 40
+
+
+@given(st.text(), st.integers(0, 30))
+def test_what_is_cut_fits(value, room):
+    assert letters.width(letters.cut(value, room)) <= max(room, 0) or not letters.width(value)
+
+
+@given(st.text(st.characters(codec="ascii")), st.integers(1, 30))
+def test_nothing_that_fits_is_cut(value, room):
+    assert letters.cut(value, room) == (value if len(value) <= room else value[: room - 1] + "…")
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_terminal", "wanted"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "0"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+    ],
+)
+def test_colour_is_for_those_who_see_it(environ, is_terminal, wanted):
+    assert wants_colour(Terminal() if is_terminal else io.StringIO(), environ) is wanted
+
+
+def test_colours_change_no_letter():
+    report = profile().report()
+    coloured = text.render_report(report, 100, Ink(on=True))
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text.render_report(report, 100)
+
+
+def test_hostile_text_brings_no_colour_of_its_own():
+    shown = text.render_report(names("\x1b[31mred\x1b[0m", "\x9b31m", "\r\n\x07"), 80, Ink(on=True))
+    bare = re.sub(r"\x1b\[(1|2|1;33|2;3|3[0-9])?(0)?m", "", shown)
+    assert "\x1b" not in bare
+    assert "\x9b" not in bare
+    assert "\\x1b[31mred" in bare
+
+
+def test_a_printed_report_is_coloured_in_a_terminal_only(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal, file = Terminal(), io.StringIO()
+    text.print_report(profile().report(), terminal)
+    text.print_report(profile().report(), file)
+    assert "\x1b[1m" in terminal.getvalue()
+    assert "\x1b" not in file.getvalue()
+    assert "\x1b" not in str(profile().report())
+
+
+def test_a_notebook_keeps_no_colour(monkeypatch):
+    class Kernels:
+        colors = "linux"
+
+    class TerminalInteractiveShell(Kernels): ...
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for shell, wanted in ((Kernels(), False), (None, False), (TerminalInteractiveShell(), True)):
+        monkeypatch.setattr(ink, "running_shell", lambda shell=shell: shell)
+        assert ink.in_this_shell(Terminal()) is wanted
+        assert ("\x1b" in profile().report()._repr_mimebundle_()["text/plain"]) is wanted

@@ -138,7 +138,7 @@ def test_profile_prints_the_line_table_when_the_function_returns() -> None:
 
     assert foo() == 49995000
     text = stream.getvalue()
-    (line,) = [line for line in text.splitlines() if "block = bytearray" in line]
+    (line,) = [line.lstrip("▸ ") for line in text.splitlines() if "block = bytearray" in line]
     assert "10.0" in line
     assert len(line.split()[1].split(".")[1]) == 4
     assert "Line Contents" in text

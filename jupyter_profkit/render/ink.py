@@ -1,4 +1,4 @@
-"""Colour in a terminal, and only there.
+"""Colour in a terminal, and only there; how wide it is.
 
     ink = Ink(on=wants_colour(sys.stdout))
     ink("Peak 812 MiB", "strong")
@@ -10,13 +10,14 @@ Notebooks, files and pipes get none. ``NO_COLOR`` and ``TERM=dumb`` switch it of
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from jupyter_profkit.source import running_shell
 
-__all__ = ["Ink", "in_this_shell", "wants_colour"]
+__all__ = ["Ink", "of_display", "wants_colour", "width_of"]
 
 _STYLES: Final = {
     "strong": "1",
@@ -52,11 +53,21 @@ def wants_colour(stream: IO[str] | Any, environ: Mapping[str, str] = os.environ)
         return False
     if environ.get("FORCE_COLOR"):
         return environ["FORCE_COLOR"] != "0"
-    return environ.get("TERM") != "dumb" and hasattr(stream, "isatty") and bool(stream.isatty())
+    return environ.get("TERM") != "dumb" and _is_terminal(stream)
 
 
-def in_this_shell(stream: IO[str] | Any) -> bool:
-    """Whether what IPython displays here may be coloured: in its terminal; never in a notebook, which keeps it."""
+def width_of(stream: IO[str] | Any) -> int | None:
+    """The columns of the terminal at the end of `stream`; None if there is none."""
+    return shutil.get_terminal_size((120, 24)).columns if _is_terminal(stream) else None
+
+
+def of_display(stream: IO[str] | Any) -> tuple[int | None, Ink]:
+    """Width and colours of what IPython displays here: those of its terminal; none in a notebook, which keeps it."""
     shell = running_shell()
-    is_terminal = any(base.__name__ == "TerminalInteractiveShell" for base in type(shell).__mro__)
-    return is_terminal and getattr(shell, "colors", "").lower() != "nocolor" and wants_colour(stream)
+    if not any(base.__name__ == "TerminalInteractiveShell" for base in type(shell).__mro__):
+        return None, Ink()
+    return width_of(stream), Ink(getattr(shell, "colors", "").lower() != "nocolor" and wants_colour(stream))
+
+
+def _is_terminal(stream: IO[str] | Any) -> bool:
+    return hasattr(stream, "isatty") and bool(stream.isatty())

@@ -15,7 +15,7 @@ import sys
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.render import boxes, graph, html, text, timeline
 from jupyter_profkit.render.budget import fitted
-from jupyter_profkit.render.ink import Ink, in_this_shell
+from jupyter_profkit.render.ink import of_display
 from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView
 
 __all__ = ["MAX_BYTES", "mimebundle"]
@@ -29,7 +29,8 @@ _MAX_TEXT = 50_000
 
 def mimebundle(report: Report) -> dict[str, str]:
     """`report` in every form that front ends choose from."""
-    as_text = functools.partial(text.render_report, ink=Ink(in_this_shell(sys.stdout)))
+    width, ink = of_display(sys.stdout)
+    as_text = functools.partial(text.render_report, width=width, ink=ink)
     bundle = {
         "text/plain": fitted(report, as_text, _MAX_TEXT),
         "text/html": fitted(report, html.render_report, _MAX_HTML),

@@ -8,14 +8,13 @@ the same rows, and control characters in anybody's source or names are made visi
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from jupyter_profkit.render.escaping import safe
-from jupyter_profkit.render.ink import Ink, wants_colour
+from jupyter_profkit.render.ink import Ink, wants_colour, width_of
 from jupyter_profkit.render.letters import cut
 from jupyter_profkit.render.text_table import table_lines
 from jupyter_profkit.render.timeline import sparkline
@@ -32,22 +31,25 @@ from jupyter_profkit.views.report import (
 
 __all__ = ["print_report", "render_report"]
 
-_WIDEST = 160
+_PROSE = 120
+"""Columns of sentences where there is no terminal."""
+_ENDLESS = 10_000
 _PLAIN = Ink()
 
 
 def render_report(report: Report, width: int | None = None, ink: Ink = _PLAIN) -> str:
-    """The whole report, lines no longer than `width` where the figures allow.
+    """The whole report.
 
     Parameters
     ----------
     report : what to show.
-    width : columns; the terminal's by default.
+    width : columns of the terminal, which lines keep to where the figures allow. None for what is kept: a file,
+        a log, a notebook. Nothing is cut there, and nothing depends on the window of the moment.
     ink : colours, for a terminal.
     """
-    columns = width or min(shutil.get_terminal_size((120, 24)).columns, _WIDEST)
+    room, columns = width or _ENDLESS, width or _PROSE
     blocks = ["\n".join(_heading(report, columns, ink))]
-    blocks += ["\n".join(_part(part, columns, ink)) for part in report.parts if _is_shown(part)]
+    blocks += ["\n".join(_part(part, room, columns, ink)) for part in report.parts if _is_shown(part)]
     if report.notes:
         blocks.append("\n".join(_paragraphs(report.notes, columns)))
     if report.method:
@@ -57,9 +59,9 @@ def render_report(report: Report, width: int | None = None, ink: Ink = _PLAIN) -
 
 
 def print_report(report: Report, stream: IO[str] | None = None) -> None:
-    """Print a report, coloured if `stream` (standard output) is a terminal that wants it."""
+    """Print a report to `stream` (standard output), fitted to it and coloured if it is a terminal."""
     stream = stream or sys.stdout
-    print(render_report(report, ink=Ink(wants_colour(stream))), file=stream)
+    print(render_report(report, width_of(stream), Ink(wants_colour(stream))), file=stream)
 
 
 def _heading(report: Report, width: int, ink: Ink) -> Iterator[str]:
@@ -73,22 +75,22 @@ def _is_shown(part: View) -> bool:
     return not isinstance(part, TableView) or part.in_text
 
 
-def _part(part: View, width: int, ink: Ink) -> Iterator[str]:
+def _part(part: View, room: int, width: int, ink: Ink) -> Iterator[str]:
     if part.caption:
-        yield ink(cut(safe(part.caption), width), "strong")
+        yield ink(cut(safe(part.caption), room), "strong")
     match part:
         case TableView():
-            yield from table_lines(part, width, ink)
+            yield from table_lines(part, room, ink)
         case TextView():
-            yield from _paragraphs(part.lines, width) if part.prose else _lines(part.lines, width)
+            yield from _paragraphs(part.lines, width) if part.prose else _lines(part.lines, room)
         case TimelineView():
             yield from _timeline(part, width)
         case GraphView():
-            yield from _lines(part.words, width)
+            yield from _lines(part.words, room)
         case BoxesView():
-            yield from _lines(part.words, width)
+            yield from _lines(part.words, room)
         case TreeView():
-            yield from _lines(part.words, width)
+            yield from _lines(part.words, room)
             yield from _paragraphs(filter(None, [part.footer]), width)
 
 

@@ -85,7 +85,7 @@ def test_a_script_is_repeated_until_it_fails(script: Path, code: str, n_runs: in
     done = call("memprofile", "--no-heap", "--repeat", "3", str(script), code)
     assert done.returncode == int(code)
     assert done.stdout.count("sum 20000000") == n_runs
-    (row,) = [line for line in done.stdout.splitlines() if "block = bytearray(n)" in line]
+    (row,) = [line.lstrip("▸ ") for line in done.stdout.splitlines() if "block = bytearray(n)" in line]
     assert row.split()[5] == str(n_runs)
 
 

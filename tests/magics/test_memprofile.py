@@ -129,7 +129,7 @@ def test_config_changes_a_default(kernel: Kernel) -> None:
     kernel.run("%config MemoryMagics.precision = 3")
     reply = kernel.run("%%memprofile\nx = work(64_000_000)")
     kernel.run("%config MemoryMagics.precision = 1")
-    (line,) = [line for line in reply.reports[0].splitlines() if "block = " in line]
+    (line,) = [line.lstrip("▸ ") for line in reply.reports[0].splitlines() if "block = " in line]
     assert line.split()[2].startswith("61.0")
     assert len(line.split()[2]) == len("61.035")
 

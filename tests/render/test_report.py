@@ -132,7 +132,7 @@ def test_a_report_is_bounded_whatever_was_measured(n_rows: int, length: int) -> 
 
 
 def test_the_text_of_a_report_cut_short_says_so() -> None:
-    bundle = mimebundle(report(table(50_000, "x" * 80)))
+    bundle = mimebundle(report(table(50_000, "x" * 100)))
     assert "more rows" in bundle["text/plain"]
     assert "# 2" in bundle["text/plain"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import unicodedata
 
 import pytest
@@ -143,7 +144,16 @@ def test_a_notebook_keeps_no_colour(monkeypatch):
     class TerminalInteractiveShell(Kernels): ...
 
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", Terminal())
     for shell, wanted in ((Kernels(), False), (None, False), (TerminalInteractiveShell(), True)):
         monkeypatch.setattr(ink, "running_shell", lambda shell=shell: shell)
-        assert ink.in_this_shell(Terminal()) is wanted
         assert ("\x1b" in profile().report()._repr_mimebundle_()["text/plain"]) is wanted
+
+
+def test_what_is_kept_depends_on_no_window(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    code = "value = " + " + ".join(f"part_{n}" for n in range(30))
+    view = TableView("c", (Column("Line #"), Column("Line Contents", Unit.CODE)), (Row((Cell("1"), Cell(code))),))
+    report = Report("t", "h", (view,))
+    assert code in str(report)
+    assert code in report._repr_mimebundle_()["text/plain"]

@@ -43,5 +43,5 @@ def _iife(*parts: str) -> str:
 @functools.cache
 def widget_module(name: str) -> str:
     """The module that draws the widget `name`."""
-    parts = (f"{name}_widget",) if name == "fold" else ("picture", name, f"{name}_widget")
+    parts = (f"{name}_widget",) if name == "manners" else ("picture", name, f"{name}_widget")
     return "\n".join(map(_source, parts))

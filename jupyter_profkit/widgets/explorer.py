@@ -32,7 +32,7 @@ from jupyter_profkit.views.beside import report_beside
 from jupyter_profkit.views.narrow import Narrowed, Narrowing, hides_library, narrowed, without_empty_tables
 from jupyter_profkit.views.report import GraphView, Report, TableView, TimelineView, TreeView, View
 from jupyter_profkit.widgets.controls import ALL, labelled, option_controls, values_of, window_control
-from jupyter_profkit.widgets.pictures import FlameWidget, FoldWidget, GraphWidget
+from jupyter_profkit.widgets.pictures import FlameWidget, GraphWidget, MannersWidget
 
 __all__ = ["Explorer"]
 
@@ -64,11 +64,11 @@ class Explorer:
             description="hide library code", indent=False, layout=ipywidgets.Layout(width="auto", margin="0")
         )
         self.compare = labelled(ipywidgets.Dropdown, "Compare with", "250px", options=[("nothing", _NOTHING)])
-        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", min_height="24px", width="100%"))
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", flex="1 1 150px", height="28px"))
         self.view = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%", overflow="hidden"))
         self.bar = ipywidgets.Box(layout=_BAR)
         self.head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        parts = [FoldWidget(), self.head, self.bar, self.status, self.view]
+        parts = [MannersWidget(), self.head, self.bar, self.view]
         self.widget = ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
         self._kinds: list[str] = []
         self._offer_others(before)
@@ -90,7 +90,7 @@ class Explorer:
             controls.append(self.compare)
         for control in controls:
             control.observe(self.refresh, "value")
-        self.bar.children = controls
+        self.bar.children = [*controls, self.status]
 
     def _own_controls(self) -> Iterator[Any]:
         """Those of the result's own options."""

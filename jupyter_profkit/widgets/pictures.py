@@ -17,13 +17,13 @@ import traitlets
 
 from jupyter_profkit.render.scripts import widget_module
 
-__all__ = ["FlameWidget", "FoldWidget", "GraphWidget"]
+__all__ = ["FlameWidget", "GraphWidget", "MannersWidget"]
 
 
-class FoldWidget(anywidget.AnyWidget):  # type: ignore[misc]
-    """Nothing to see: folds the report above it while it lives."""
+class MannersWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """Nothing to see: folds the report above while the controls live, and names their sliders."""
 
-    _esm = widget_module("fold")
+    _esm = widget_module("manners")
 
 
 class FlameWidget(anywidget.AnyWidget):  # type: ignore[misc]

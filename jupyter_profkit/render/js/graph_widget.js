@@ -12,11 +12,15 @@ function render({ model, el }) {
     el.classList.add("jpk");
     el.replaceChildren(picture.host);
     tell();
+    refocus();
+  };
+  const refocus = () => {
     if (chosen !== null) picture.svg.querySelector(`g[data-node="${model.get("focus")}"]`)?.focus();
   };
   draw();
   model.on("change:svg", draw);
   model.on("change:words", tell);
+  model.on("change:focus", refocus);
 }
 
 export default { render };

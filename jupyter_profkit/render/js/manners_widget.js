@@ -1,15 +1,25 @@
 // While controls live, the static report above them is folded to a line: the same twice helps nobody.
-// It stays in the notebook as it is, and unfolds by a click, or when the controls go.
+// It stays in the notebook as it is, and unfolds by a click, or when the controls go. Sliders, which
+// ipywidgets leaves without a name, get one for those who do not see them.
 
 function render({ el }) {
   let unfold = () => {};
-  const fold = (tries) => {
-    const report = el.isConnected ? reportAbove(el) : null;
+  const begin = (tries) => {
+    if (!el.isConnected) return tries > 0 ? setTimeout(begin, 100, tries - 1) : undefined;
+    nameSliders(el.parentElement);
+    const report = reportAbove(el);
     if (report) unfold = folded(report);
-    else if (tries > 0 && !el.isConnected) setTimeout(fold, 100, tries - 1);
   };
-  setTimeout(fold, 0, 50);
+  setTimeout(begin, 0, 50);
   return () => unfold();
+}
+
+function nameSliders(controls) {
+  for (const slider of controls.querySelectorAll(".widget-slider")) {
+    const name = slider.querySelector(".widget-label")?.textContent ?? "";
+    const handles = [...slider.querySelectorAll(".noUi-handle")];
+    handles.forEach((handle, n) => handle.setAttribute("aria-label", `${name} ${n ? "to" : "from"}`));
+  }
 }
 
 function reportAbove(el) {

@@ -33,7 +33,7 @@ from jupyter_profkit.views.report import (
     View,
 )
 
-__all__ = ["escape", "render_parts", "render_report"]
+__all__ = ["escape", "render_foot", "render_head", "render_parts", "render_report"]
 
 _LEAST_SCALE = 0.6
 """To which a graph that is wider than the page is made smaller; then its box scrolls."""
@@ -54,6 +54,16 @@ def render_report(report: Report, *, plain: bool = False) -> str:
 def render_parts(parts: Iterable[View]) -> str:
     """Some parts of a report, without its heading, as one ``<div>``."""
     return _root([STYLE, *(_part(part, plain=False) for part in parts)])
+
+
+def render_head(report: Report) -> str:
+    """The heading and the warning of a report alone."""
+    return _root([STYLE, *_head(report)])
+
+
+def render_foot(report: Report) -> str:
+    """The notes and the method of a report alone."""
+    return _root([STYLE, *_foot(report)])
 
 
 def _root(body: Iterable[str]) -> str:

@@ -15,7 +15,6 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, Final
 
@@ -67,8 +66,8 @@ class Explorer:
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", flex="1 1 150px", height="28px"))
         self.view = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%", overflow="hidden"))
         self.bar = ipywidgets.Box(layout=_BAR)
-        self.head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        parts = [MannersWidget(), self.head, self.bar, self.view]
+        self.head, self.foot = _html(), _html()
+        parts = [MannersWidget(), self.head, self.bar, self.view, self.foot]
         self.widget = ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
         self._kinds: list[str] = []
         self._offer_others(before)
@@ -165,8 +164,9 @@ class Explorer:
             found = without_empty_tables(narrowed(self._report(all_rows=True), narrowing))
         else:
             found = narrowed(self._report(), Narrowing())
-        self.head.value = html.render_report(replace(found.report, parts=(), notes=(), method=()))
+        self.head.value = html.render_head(found.report)
         self._show(self._parts(found.report))
+        self.foot.value = html.render_foot(found.report)
         self.say(_count(found) if narrowing.selects else "")
 
     def _parts(self, report: Report) -> list[View]:
@@ -203,11 +203,15 @@ class Explorer:
         self.status.value = f'<span role="status" style="opacity:.85">{html.escape(text)}</span>'
 
 
+def _html() -> Any:
+    return ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+
+
 _BAR: Final = ipywidgets.Layout(
     flex_flow="row wrap", align_items="center", grid_gap="4px 16px", margin="4px 0", width="100%"
 )
 _WIDGETS: Final = {
-    "html": lambda: ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0")),
+    "html": _html,
     "tree": FlameWidget,
     "graph": GraphWidget,
 }

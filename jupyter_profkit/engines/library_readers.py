@@ -53,13 +53,13 @@ def _is_one(kind: type, module: str, name: str) -> bool:
 
 
 def _of_array(obj: Any) -> Parts:
-    """The array that a view looks into, and objects in an array; a subclass is looked at as a plain array."""
+    """The array that a view looks into, or the objects in one; a subclass is looked at as a plain array."""
     array = sys.modules["numpy"].ndarray
     base = array.base.__get__(obj)
     if base is not None:
         yield ".base", base
     dtype = array.dtype.__get__(obj)
-    if dtype.hasobject:
+    if dtype.hasobject and not issubclass(type(base), array):  # it is the base that holds a view's objects
         yield from _items(array.view(obj, array), "")
 
 

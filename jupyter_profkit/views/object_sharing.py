@@ -203,11 +203,17 @@ def _changed_names(before: BoxPicture, after: BoxPicture) -> Iterator[str]:
         elif new is None and old is not None:
             yield f"`{name}` is gone."
         elif old is not None and new is not None and old != new:
-            yield f"`{name}` was {_what(old, boxes, before)} and is now {_what(new, boxes, before, after)}."
+            yield f"`{name}` was {_what(old, boxes, before)} and is now {_what(new, boxes, before, after, 'a new {}')}."
 
 
-def _what(slot: BoxSlot, boxes: dict[int, ObjectBox], before: BoxPicture, after: BoxPicture | None = None) -> str:
-    """What a slot holds; of an object that was there before, by which name it was known."""
+def _what(
+    slot: BoxSlot,
+    boxes: dict[int, ObjectBox],
+    before: BoxPicture,
+    after: BoxPicture | None = None,
+    unknown: str = "a {} of its own",
+) -> str:
+    """What a slot holds; of an object that was there before, by which name it was known, else as `unknown` words it."""
     if slot.target is None:
         return slot.text
     kind = boxes[slot.target].type
@@ -217,7 +223,7 @@ def _what(slot: BoxSlot, boxes: dict[int, ObjectBox], before: BoxPicture, after:
     if known:
         return f"the {kind} that `{known[0]}` was"
     others = [name for name in _names_of(after, slot.target) if name != slot.label]
-    return f"the {kind} that `{others[0]}` is" if others else f"{_a(kind)} of its own"
+    return f"the {kind} that `{others[0]}` is" if others else unknown.format(kind)
 
 
 def _changed_boxes(before: BoxPicture, after: BoxPicture) -> Iterator[str]:

@@ -52,7 +52,7 @@ def test_before_and_after_a_cell_are_shown_and_the_cell_stays_a_cell(kernel):
 
 def test_what_is_made_and_dropped_in_the_cell_is_no_object_that_was_there_before(kernel):
     report = text(kernel, "%%objrefs --diff a\na = [1, [2]]")
-    assert "`a` was a list and is now a list of its own." in report
+    assert "`a` was a list and is now a new list." in report
 
 
 def test_a_cell_can_end_with_a_graph(kernel):

@@ -17,11 +17,12 @@ from typing import Any
 
 from jupyter_profkit.cells.memory_limit import limit_of, with_limit
 from jupyter_profkit.cells.timeline import record_alongside
+from jupyter_profkit.engines.family_memory import FamilyMeter
 from jupyter_profkit.engines.heap import HeapEngine, with_heap
 from jupyter_profkit.engines.laps import Laps
 from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
 from jupyter_profkit.engines.memory_limit import data_limit_works, lend, limits_hold
-from jupyter_profkit.engines.resident_memory import resident_memory_meter
+from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
@@ -65,12 +66,15 @@ class LineMemoryMeasurement:
         self._limit = limit_of(values.limit)
         lends = lend if self._limit is not None or limits_hold() else None
         self._repeat = values.repeat
+        own = resident_memory_meter()
+        meter: MemoryMeter = FamilyMeter(own) if values.children else own
         self._lines = (
-            _Resident(repeats=values.repeat > 1)
+            _Resident(meter, repeats=values.repeat > 1)
             if values.no_lines
             else _Lines(
                 LineMemoryEngine(
                     scope,
+                    meter,
                     budget=None if values.exact else HOT_LINE_BUDGET,
                     lend=lends,
                     repeats=values.repeat > 1,
@@ -85,7 +89,7 @@ class LineMemoryMeasurement:
         if not values.heap:
             self._spare_the_process(limited=self._limit is not None)
         title = label_of(filename) if filename else ""
-        self._timeline = record_alongside(values.interval, title) if timeline else None
+        self._timeline = record_alongside(values.interval, title, children=values.children) if timeline else None
 
     def _spare_the_process(self, *, limited: bool) -> None:
         """No heap where memory may be refused: memray then ends the process, in the middle of a small allocation.
@@ -228,8 +232,8 @@ class _Lines:
 class _Resident:
     """Resident memory of the whole run, where lines are not followed."""
 
-    def __init__(self, *, repeats: bool = False) -> None:
-        self._meter = resident_memory_meter()
+    def __init__(self, meter: MemoryMeter, *, repeats: bool = False) -> None:
+        self._meter = meter
         self._running = False
         self._start = self._end = self._peak = 0
         self.beginning = 0.0, 0

@@ -15,11 +15,13 @@ import ast
 import builtins
 import contextlib
 import functools
+import importlib
 import importlib.util
 import io
 import operator
 import sys
 import types
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.abc import SourceLoader
 from importlib.machinery import ModuleSpec
@@ -95,7 +97,8 @@ def run_program(
     """Run a script, or the module of `spec`, as ``__main__``, measured; returns what ended it before its end.
 
     ``@profile`` is a builtin meanwhile, since scripts written for memory_profiler
-    rely on it; it changes nothing, as the script's functions are followed anyway.
+    rely on it, and so is memory_profiler's own while a script imports that; it changes
+    nothing, as the script's functions are followed anyway.
     Each repetition of ``--repeat`` has a ``__main__`` of its own.
     """
     statements = read_program(path)
@@ -104,6 +107,7 @@ def run_program(
     if spec is None:
         sys.path[0] = str(path.absolute().parent)
     builtins.profile = _unchanged  # type: ignore[attr-defined]
+    theirs = _silence_memory_profiler(path)
     measurement.start()
     try:
         with contextlib.closing(repetitions(measurement.opened.repeat, measurement.lap)) as earlier:
@@ -115,6 +119,7 @@ def run_program(
         return error
     finally:
         measurement.stop()
+        theirs()
         sys.argv, sys.path[0], sys.modules["__main__"], profile = saved
         if profile is None:
             del builtins.profile  # type: ignore[attr-defined]
@@ -140,6 +145,27 @@ def _run_to_its_end(statements: Sequence[types.CodeType], path: Path, spec: Modu
     except SystemExit as end:
         if end.code:
             raise
+
+
+def _silence_memory_profiler(path: Path) -> Callable[[], None]:
+    """Let its decorator change nothing, if it is there or the script names it; returns what puts it back.
+
+    It would trace each line itself, a thousand times slower, and print a table of its own.
+    """
+    module = sys.modules.get("memory_profiler")
+    if module is None and "memory_profiler" in path.read_text(encoding="utf-8", errors="replace"):
+        with contextlib.suppress(ImportError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = importlib.import_module("memory_profiler")
+    if module is None:
+        return lambda: None
+    before = module.profile
+    module.profile = _unchanged  # type: ignore[attr-defined]
+
+    def put_back() -> None:
+        module.profile = before  # type: ignore[attr-defined]
+
+    return put_back
 
 
 def _unchanged(function: Callable[..., Any] | None = None, **_: Any) -> Any:

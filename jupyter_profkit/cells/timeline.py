@@ -113,9 +113,9 @@ def record_process(values: Values) -> tuple[MemoryTimeline, Show]:
     return engine.timeline(Session(title, started, engine.stopped - engine.started)), meanwhile.show
 
 
-def record_alongside(interval: float, title: str = "") -> TimelineEngine:
+def record_alongside(interval: float, title: str = "", *, children: bool = False) -> TimelineEngine:
     """An engine for a measurement that reads the high-water mark itself, and so resets it all the time."""
-    return TimelineEngine(interval=interval, reset_peak=False, title=title)
+    return TimelineEngine(interval=interval, reset_peak=False, title=title, children=children)
 
 
 def last_timeline() -> MemoryTimeline:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jupyter_profkit.options.common import COMPARE, LIMIT, OUTPUT, REPEAT
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["DISPLAY", "MEMPROFILE"]
+
+
+def _also_o(option: Option) -> Option:
+    """``-o`` beside ``-D``, as memory_profiler has it."""
+    return replace(option, flags=("-o", "--output", *option.flags)) if option.name == "dump" else option
+
 
 MEMPROFILE = OptionSet(
     "memprofile",
@@ -31,11 +39,12 @@ MEMPROFILE = OptionSet(
         Option("flame", ("--flame",), Kind.FLAG, False, "draw who called whom for the heap at its peak"),
         Option("exact", ("--exact",), Kind.FLAG, False, "look at every run of hot lines, however long that takes"),
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
+        Option("children", ("-c", "--include-children"), Kind.FLAG, False, "add the memory of child processes"),
         LIMIT,
         Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
         REPEAT,
         COMPARE,
-        *OUTPUT,
+        *(_also_o(option) for option in OUTPUT),
     ),
     rest="[statement]",
 )

@@ -89,6 +89,71 @@ def test_a_script_is_repeated_until_it_fails(script: Path, code: str, n_runs: in
     assert row.split()[5] == str(n_runs)
 
 
+WITH_CHILD = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "x = bytearray(60_000_000); print(1, flush=True); input()"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+own = bytearray(40_000_000)
+child.communicate(b"\\n")
+done = 1
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("options", [(), ("-c",)])
+def test_children_are_counted_on_the_line_that_runs_meanwhile(tmp_path: Path, options: tuple[str, ...]) -> None:
+    script = tmp_path / "family.py"
+    script.write_text(WITH_CHILD)
+    answer = call("memprofile", "--no-heap", *options, "-o", tmp_path / "run.json", script)
+    assert answer.returncode == 0, answer.stderr
+    profile = jupyter_profkit.load(tmp_path / "run.json")
+    found = {record.source.split(" =")[0]: record.increment / 1e6 for _, record in profile.lines()}
+    children = sum(found[text] for text in ("child", "child.stdout.readline()"))
+    assert found["own"] == pytest.approx(40, abs=2)
+    if options:
+        assert 62 < children < 90  # the interpreter of the child, too
+        assert found['child.communicate(b"\\n")'] == pytest.approx(-children, abs=5)
+        assert "children added" in profile.method.engine
+    else:
+        assert children < 2
+
+
+IMPORTING = """
+from memory_profiler import profile
+
+@profile
+def plain(n):
+    block = bytearray(n)
+    return block
+
+@profile(precision=4)
+def precise(n):
+    other = bytearray(n)
+    return other
+
+kept = plain(20_000_000), precise(30_000_000)
+print("done")
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "first", ["from memory_profiler import profile", "import memory_profiler; profile = memory_profiler.profile", ""]
+)
+def test_scripts_written_for_memory_profiler_run_unchanged(tmp_path: Path, first: str) -> None:
+    script = tmp_path / "old.py"
+    script.write_text(IMPORTING.replace("from memory_profiler import profile", first))
+    answer = call("memprofile", "--no-heap", script)
+    assert answer.returncode == 0, answer.stderr
+    assert not answer.stderr
+    assert answer.stdout.startswith("done")
+    assert "Filename:" not in answer.stdout  # memory_profiler's own table
+    lines = answer.stdout.splitlines()
+    assert float(next(line for line in lines if "block = bytearray" in line).split()[2]) == pytest.approx(19.1, abs=0.5)
+    assert float(next(line for line in lines if "other = bytearray" in line).split()[2]) == pytest.approx(28.6, abs=0.5)
+
+
 def test_a_script_is_compared_with_an_earlier_run(script: Path, tmp_path: Path) -> None:
     assert call("memprofile", "--no-heap", "-q", "-D", tmp_path / "run.json", script, "0").returncode == 0
     answer = call("memprofile", "--no-heap", "--compare", tmp_path / "run.json", script, "0")

@@ -9,8 +9,9 @@ Times count from the start of the session.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, ClassVar
 
 from jupyter_profkit.model.result import Result
@@ -87,19 +88,26 @@ class MemoryTimeline(Result):
     processes: tuple[ChildProcess, ...] = ()
     """Who the child processes were."""
 
+    # A long recording has hundreds of thousands of samples: they are sorted out once.
+    _curves: dict[int, tuple[MemorySample, ...]] = field(init=False, repr=False, compare=False)
+    _highest: MemorySample | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        curves: dict[int, list[MemorySample]] = {0: []}
+        for sample in self.samples:
+            curves.setdefault(sample.pid, []).append(sample)
+        object.__setattr__(self, "_curves", {pid: tuple(curve) for pid, curve in curves.items()})
+        object.__setattr__(self, "_highest", max(curves[0], key=attrgetter("rss"), default=None))
+
     @property
     def main(self) -> tuple[MemorySample, ...]:
         """The samples of the process itself."""
-        return tuple(sample for sample in self.samples if sample.pid == 0)
+        return self._curves[0]
 
     @property
     def children(self) -> dict[int, tuple[MemorySample, ...]]:
         """The samples of each child process, by pid."""
-        curves: dict[int, list[MemorySample]] = {}
-        for sample in self.samples:
-            if sample.pid:
-                curves.setdefault(sample.pid, []).append(sample)
-        return {pid: tuple(samples) for pid, samples in curves.items()}
+        return {pid: curve for pid, curve in self._curves.items() if pid}
 
     @property
     def peak(self) -> MemorySample:
@@ -110,8 +118,9 @@ class MemoryTimeline(Result):
         ValueError
             If the recording holds no sample of it.
         """
-        highest = max(self.main, key=lambda sample: sample.rss)
-        exact = self.exact_peak
+        highest, exact = self._highest, self.exact_peak
+        if highest is None:
+            raise ValueError("the recording holds no sample of the process itself")
         return exact if exact is not None and exact.rss > highest.rss else highest
 
     @property

@@ -24,6 +24,7 @@ from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngin
 from jupyter_profkit.engines.memory_limit import data_limit_works, lend, limits_hold
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
+from jupyter_profkit.engines.timeline import TimelineEngine
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.repetitions import GrowingLine, Repetitions
@@ -153,6 +154,7 @@ class LineMemoryMeasurement:
     def result(self, session: Session) -> LineMemoryProfile:
         profile = self._lines.profile(session)
         if self._timeline is not None:
+            self._lines.mark_calls(self._timeline)
             timeline = self._timeline.timeline(session, peak_rss=profile.peak_rss, peak_at=profile.peak_at)
             profile = replace(profile, timeline=timeline)
         if self._limit is not None:
@@ -214,6 +216,21 @@ class _Lines:
     def stop(self) -> None:
         self._engine.stop()
 
+    def mark_calls(self, timeline: TimelineEngine) -> None:
+        """Let the recording know when which function ran."""
+        calls = sorted(self._engine.calls(), key=lambda call: (call.start, call.depth))
+        open_until: list[float] = []
+        for call in calls:
+            open_until = [end for end in open_until if end > call.start]
+            name = call.code.co_qualname.replace("<locals>.", "")
+            timeline.mark(
+                name, call.start, call.end, rss_start=call.rss_start, rss_end=call.rss_end, level=len(open_until)
+            )
+            open_until.append(call.end)
+        longest = self._engine.ledger.calls
+        if len(longest.found) < longest.n_calls:
+            timeline.note(f"of {longest.n_calls:,} calls the {len(longest.found):,} longest are marked")
+
     def profile(self, session: Session) -> LineMemoryProfile:
         engine, ledger = self._engine, self._engine.ledger
         return LineMemoryProfile(
@@ -267,6 +284,9 @@ class _Resident:
                 self.lap()
             self._look()
             self._meter.close()
+
+    def mark_calls(self, timeline: TimelineEngine) -> None:
+        """Nothing is known of calls."""
 
     def profile(self, session: Session) -> LineMemoryProfile:
         meter = self._meter

@@ -22,17 +22,19 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock, get_ident, get_native_id
 from types import CodeType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from jupyter_profkit.engines.resident_memory import MemoryMeter
 from jupyter_profkit.source import Statements
 
-__all__ = ["CodeLines", "LineLedger", "LineStats"]
+__all__ = ["Call", "CodeLines", "LineLedger", "LineStats", "LongestCalls"]
 
 
 T = TypeVar("T")
@@ -41,6 +43,37 @@ _UNSETTLED = -1
 
 _NOTEWORTHY = 256 * 1024
 """Bytes: a rise outside every statement that is smaller does not move the peak away from its line."""
+
+
+class Call(NamedTuple):
+    """One activation, from enter to leave; a generator or coroutine has one for each time that it went on."""
+
+    code: CodeType
+    start: float
+    """The clock's."""
+    end: float
+    rss_start: int
+    rss_end: int
+    depth: int
+    """How many activations of followed code were below it."""
+
+
+class LongestCalls:
+    """Activations of a run; of very many the longest."""
+
+    def __init__(self, n_most: int = 1000) -> None:
+        self._n_most = n_most
+        self._least = -1.0
+        self.n_calls = 0
+        self.found: list[Call] = []
+
+    def add(self, call: Call) -> None:
+        self.n_calls += 1
+        if call.end - call.start > self._least:
+            self.found.append(call)
+            if len(self.found) > 2 * self._n_most:
+                self.found = heapq.nlargest(self._n_most, self.found, key=lambda call: call.end - call.start)
+                self._least = self.found[-1].end - self.found[-1].start
 
 
 class LineStats:
@@ -79,7 +112,10 @@ class CodeLines:
 
 
 class _Activation:
-    __slots__ = ("by_line", "callees", "code", "high", "highest", "lines", "own", "settled", "start", "stats", "total")
+    __slots__ = (
+        "began", "by_line", "callees", "code", "high", "highest", "lines", "own", "rss", "settled", "start", "stats",
+        "total",
+    )  # fmt: skip
 
     def __init__(self, lines: CodeLines) -> None:
         self.lines = lines
@@ -93,6 +129,8 @@ class _Activation:
         self.settled = _UNSETTLED  # resident as it was opened, while nothing was credited and nothing rose since
         self.total = 0  # credit of the statements that are closed
         self.highest = 0  # highest of them
+        self.began = 0.0
+        self.rss = 0  # resident as it began
 
 
 class _Thread:
@@ -114,10 +152,15 @@ class LineLedger:
     ----------
     meter : where resident memory is read.
     budget : after so many runs a statement is only looked at now and then; None for always.
+    clock : seconds, as a recording of memory over time counts them.
     """
 
-    def __init__(self, meter: MemoryMeter, budget: int | None = None) -> None:
+    def __init__(
+        self, meter: MemoryMeter, budget: int | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._meter = meter
+        self._clock = clock
+        self.calls = LongestCalls()
         self._budget = sys.maxsize if budget is None else budget
         self._threads: dict[int, _Thread] = {}
         self._all_faults = 0
@@ -300,7 +343,7 @@ class LineLedger:
             rss = self._account(top)
             self._close(top, rss, stack)
         else:  # what led to the call is still the caller's
-            rss = self._account(stack[-2] if len(stack) > 1 else None)
+            top.rss = rss = self._account(stack[-2] if len(stack) > 1 else None)
         self._open(top, stats, rss)
         stats.occurrences += 1
 
@@ -318,6 +361,7 @@ class LineLedger:
         lines.n_entries += 1
         lines.is_hot = lines.n_entries > self._budget
         activation = thread.top = _Activation(lines)
+        activation.began, activation.rss = self._clock(), self._last
         thread.stack.append(activation)
         return activation
 
@@ -391,6 +435,7 @@ class LineLedger:
         self._close(activation, rss, thread.stack)
         thread.stack.pop()
         activation.lines.n_active -= 1
+        self.calls.add(Call(activation.code, activation.began, self._clock(), activation.rss, rss, len(thread.stack)))
         caller = thread.top = thread.stack[-1] if thread.stack else None
         if caller is not None:
             caller.callees += activation.total

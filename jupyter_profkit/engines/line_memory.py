@@ -21,7 +21,7 @@ from typing import Final
 from weakref import WeakSet
 
 from jupyter_profkit.engines.laps import Laps, LineKey
-from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger, LineStats
+from jupyter_profkit.engines.line_ledger import Call, CodeLines, LineLedger, LineStats
 from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
 from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
@@ -33,6 +33,8 @@ from jupyter_profkit.source import label_of, source_lines
 __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 
 _CALIBRATION_LOOKS = 100
+_PARTS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+"""Code that belongs to the function around it."""
 
 HOT_LINE_BUDGET: Final = 100_000 if sys.version_info >= (3, 12) else 50_000
 """Runs of a statement that are all looked at, where cost matters more than the last one; tracing in 3.11 costs more."""
@@ -179,6 +181,12 @@ class LineMemoryEngine:
         looks = [self._meter.read()[0] for _ in range(_CALIBRATION_LOOKS)]
         self.seconds_per_event = (time.perf_counter() - start) / _CALIBRATION_LOOKS
         self.noise = max(looks) - min(looks)
+
+    def calls(self) -> Iterator[Call]:
+        """Each time that a function of the followed code ran; of very many the longest."""
+        for call in self.ledger.calls.found:
+            if call.code.co_flags & inspect.CO_OPTIMIZED and call.code.co_name not in _PARTS:
+                yield call
 
     def peak_at(self) -> Location | None:
         """The line that was running when memory was highest."""

@@ -88,6 +88,7 @@ class TimelineEngine:
         self._high_water: list[tuple[float, int]] = []
         self._noted: list[tuple[float, int]] = []
         self._marks: list[Mark] = []
+        self._said: list[str] = []
         self._live: Records | None = None
         self._n_read = 0
         self.started = self.stopped = 0.0
@@ -170,6 +171,10 @@ class TimelineEngine:
             last = self.stopped if end is None else end
             self._marks.append(Mark(label, start - self.started, last - self.started, rss_start, rss_end, level, kind))
 
+    def note(self, text: str) -> None:
+        """Something that the reader of the recording must know."""
+        self._said.append(text)
+
     def note_peak(self, rss: int, time: float) -> None:
         """A high-water mark, bytes, that somebody else has read; `time` is the clock's."""
         self._noted.append((time, rss))
@@ -249,6 +254,7 @@ class TimelineEngine:
             yield f"sampling stopped after {format_seconds(self._seconds)}, as asked"
         if len(records.main.times) > _MAX_SAMPLES:
             yield f"samples are thinned out to {_MAX_SAMPLES}; the lowest and highest of each stretch are kept"
+        yield from self._said
         if len(self._marks) >= _MAX_MARKS:
             yield f"marks after the first {_MAX_MARKS} are left out"
         gap, moment = max(

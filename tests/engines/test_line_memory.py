@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_profkit.engines.line_ledger import Call, LongestCalls
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
 from jupyter_profkit.engines.scope import Scope
 from tests.builders import MB, FakeMeter, Traced, trace
@@ -630,3 +631,13 @@ def test_what_a_hot_function_takes_is_told_in_sum() -> None:
     assert traced.line("done = work()").increment == pytest.approx(30 * MB, abs=2 * MB)
     assert_adds_up(traced)
     assert trace(source).line("kept.append").occurrences == 10_000
+
+
+def test_of_very_many_calls_the_longest_are_kept():
+    calls = LongestCalls(10)
+    for n in range(200):
+        calls.add(Call(test_of_very_many_calls_the_longest_are_kept.__code__, n, n + n * 37 % 200, 0, 0, 0))
+    durations = sorted(call.end - call.start for call in calls.found)
+    assert durations[-10:] == list(range(190, 200))
+    assert len(durations) <= 20
+    assert calls.n_calls == 200

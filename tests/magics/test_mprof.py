@@ -85,6 +85,19 @@ def test_a_profiled_cell_is_the_last_run_too(kernel: Kernel) -> None:
     assert peak_above_start(report) == pytest.approx(76.3, rel=0.05)
 
 
+def test_the_functions_of_a_profiled_cell_are_marked(kernel: Kernel) -> None:
+    kernel.run(
+        "def load(n):\n    return bytearray(n << 20)\ndef work():\n    kept = [load(40), load(60)]\n    return len(kept)"
+    )
+    kernel.run("%%memprofile -v run -q --no-heap\nwork()")
+    marks = kernel.value("[(m.label, m.level, round((m.rss_end - m.rss_start) / 2**20)) for m in run.timeline.marks]")
+    assert marks == "[('work', 0, 100), ('load', 1, 40), ('load', 1, 60)]"
+    report = kernel.run("%mprof_plot").reports[0]
+    assert re.search(r"^work +1 ", report, re.MULTILINE)
+    assert re.search(r"^  load +2 ", report, re.MULTILINE)
+    assert re.search(r"at [\d.]+ m?s, In \[\d+\] line 2", report)
+
+
 def test_options_bind_return_and_write(kernel: Kernel, folder: Path) -> None:
     reply = kernel.run("%%mprof_plot -v run -q -T 0.001 -o run.dat -o run.png -o run.svg -o run.json -o run.csv\npass")
     assert not reply.displays

@@ -16,6 +16,7 @@ from typing import Any
 from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.meanwhile import Meanwhile, Show
 from jupyter_profkit.cells.memory_limit import limit_of, with_limit
+from jupyter_profkit.cells.statement_clock import StatementClock
 from jupyter_profkit.engines.timeline import TimelineEngine, check_process
 from jupyter_profkit.errors import OptionError, RecordingError, TargetError
 from jupyter_profkit.export import load
@@ -35,6 +36,7 @@ class TimelineMeasurement:
     values : the options of ``%mprof_plot``.
     title : what is measured, for those who find the recording if this process dies.
     live : shows the curve meanwhile.
+    statements : tells in which statement of the cell memory was highest.
 
     Raises
     ------
@@ -42,9 +44,17 @@ class TimelineMeasurement:
         If the process of ``--attach`` is gone, or not ours to look at.
     """
 
-    def __init__(self, values: Values, title: str = "", live: LiveCurve | None = None) -> None:
+    def __init__(
+        self,
+        values: Values,
+        title: str = "",
+        live: LiveCurve | None = None,
+        statements: StatementClock | None = None,
+    ) -> None:
         self._engine = _engine_for(values, title)
         self._live = live
+        # The peak of another process, or of a sum, belongs to no statement here.
+        self._statements = None if values.attach is not None or values.children else statements
         self._limit = limit_of(values.limit)
         if self._limit is not None and values.attach is not None:
             raise OptionError("--limit is for this process; --attach records another one")
@@ -53,12 +63,16 @@ class TimelineMeasurement:
         self._engine.start()
         if self._limit is not None:
             self._limit.start()
+        if self._statements is not None:
+            self._statements.start()
         if self._live is not None:
             self._live.begin(self._engine)
 
     def stop(self) -> None:
         if self._limit is not None:
             self._limit.lift()
+        if self._statements is not None:
+            self._statements.stop()
         if self._live is not None:
             self._live.end()
         self._engine.stop()
@@ -67,6 +81,9 @@ class TimelineMeasurement:
 
     def result(self, session: Session) -> MemoryTimeline:
         timeline = self._engine.timeline(session)
+        if self._statements is not None and timeline.peak.rss > timeline.main[0].rss:
+            where = self._statements.place_of_peak(self._engine.started + timeline.peak.time)
+            timeline = replace(timeline, peak_at=where)
         if self._limit is None:
             return timeline
         return replace(timeline, method=with_limit(timeline.method, self._limit, session))

@@ -335,6 +335,14 @@ def read_high_water(pid: int) -> int:
         process.close()
 
 
+def read_own_high_water() -> int:
+    """That of this process; 0 where the system does not tell."""
+    try:
+        return read_high_water(os.getpid())
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def _reset_high_water() -> None:
     """Let the high-water mark of this process begin anew; proc(5), Linux 4.0.
 

@@ -67,6 +67,7 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     def _open(self, values: Values, filename: str) -> Opened:
         from jupyter_profkit.cells.live import LiveCurve
+        from jupyter_profkit.cells.statement_clock import StatementClock
         from jupyter_profkit.cells.timeline import TimelineMeasurement
 
         title = label_of(filename)
@@ -80,7 +81,7 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
                 live.wipe()
             complain(reason)
 
-        measurement = TimelineMeasurement(values, title, live)
+        measurement = TimelineMeasurement(values, title, live, StatementClock(self.shell, filename))
         return Opened(measurement, lambda result: self.deliver(result, values, show=show), decline)
 
     def _plot(self, values: Values, names: Sequence[str]) -> MemoryTimeline | list[MemoryTimeline]:

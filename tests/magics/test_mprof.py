@@ -72,6 +72,18 @@ def test_a_cell_is_recorded_with_its_true_peak_and_drawn(kernel: Kernel) -> None
     assert sum(map(len, bundle.values())) < 200_000
 
 
+def test_the_peak_has_its_line_however_short_it_was(kernel: Kernel) -> None:
+    cell = "%%mprof_plot -T 1\nimport time\nx = [\n    0\n]\nfor _ in range(3):\n    y = bytearray(90 << 20); del y\ntime.sleep(0.05)\nz = 1"
+    reply = kernel.run(cell)
+    assert re.search(r"Peak [\d.]+ MiB at [\d.]+ m?s, In \[\d+\] line 6, ", reply.reports[0])
+    assert kernel.value("'run_code' in vars(get_ipython())") == "False"
+    failing = kernel.run("%%mprof_plot\na = 1\nb = bytearray(90 << 20); 1 / 0")
+    assert re.search(r", In \[\d+\] line 3, ", failing.reports[0])
+    assert len(failing.errors) == 1
+    assert "statement_clock" not in failing.traceback
+    assert kernel.value("'run_code' in vars(get_ipython())") == "False"
+
+
 def test_the_last_run_is_shown_again_with_other_options(kernel: Kernel) -> None:
     kernel.run("%%mprof_plot -q\ny = bytearray(30 << 20); del y")
     reply = kernel.run("%mprof_plot -s -t 'a title' -n -f -w 0,10")

@@ -54,22 +54,25 @@ def read_referrers(
 def referring(objects: Sequence[Any], ids: Collection[int], stop: Callable[[], bool] = _never) -> Iterator[Any]:
     """Those of `objects` that refer to an object whose id is among `ids`."""
     wanted = frozenset(ids)
+    plain: set[int] = set()
     for start in range(0, len(objects), _CHUNK):
         if stop():
             return
         chunk = objects[start : start + _CHUNK]
-        if not _hits(chunk, wanted):
+        if not _hits(chunk, wanted, plain):
             continue
         for place in range(0, len(chunk), _PART):
             part = chunk[place : place + _PART]
-            if _hits(part, wanted):
+            if _hits(part, wanted, plain):
                 yield from [one for one in part if not wanted.isdisjoint(map(id, referents(one)))]
 
 
-def _hits(objects: Sequence[Any], wanted: frozenset[int]) -> bool:
-    plain = [one for one in objects if not issubclass(type(one), types.ModuleType)]
-    if not wanted.isdisjoint(map(id, referents_of_all(plain))):
-        return True
-    return len(plain) < len(objects) and any(
-        not wanted.isdisjoint(map(id, referents(one))) for one in objects if issubclass(type(one), types.ModuleType)
-    )
+def _hits(objects: Sequence[Any], wanted: frozenset[int], plain: set[int]) -> bool:
+    """Whether any of `objects` refers to one that is wanted; `plain` are the ids of types that are no modules'."""
+    if not plain.issuperset(map(id, map(type, objects))):
+        plain.update(id(type(one)) for one in objects if not issubclass(type(one), types.ModuleType))
+        modules = [one for one in objects if id(type(one)) not in plain]
+        if any(not wanted.isdisjoint(map(id, referents(one))) for one in modules):
+            return True
+        objects = [one for one in objects if id(type(one)) in plain]
+    return not wanted.isdisjoint(map(id, referents_of_all(objects)))

@@ -13,13 +13,14 @@ The shell is any object with IPython's attributes; nothing of IPython is importe
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import types
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from jupyter_profkit.engines.reference_names import names_in_code
+from jupyter_profkit.engines.reference_names import is_own_dict, names_in_code
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict
 
 __all__ = ["Holder", "Holders"]
@@ -59,12 +60,20 @@ class Holders:
         self._modules = dict(_module_namespaces())
         self._last_error = frozenset(map(id, self._last_tracebacks()))
         self._parts = {id(part): (name, attributes) for name, part, attributes in self._shell_parts()}
+        own = (one for one in (self.namespace, self._hidden, self._out) if one is not None)
+        self._namespaces = frozenset({*map(id, own), *self._modules, *self._parts, *self._last_error})
 
     def _shell_parts(self) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
         """Objects of the shell that hold on to results and errors, and under which attributes."""
         shell = self._shell
-        yield "display hook", getattr(shell, "displayhook", None), ("_", "__", "___")
-        yield "last result", getattr(shell, "last_execution_result", None), ("result", "error_in_exec")
+        for label, part, names in (
+            ("display hook", getattr(shell, "displayhook", None), ("_", "__", "___")),
+            ("last result", getattr(shell, "last_execution_result", None), ("result", "error_in_exec")),
+        ):
+            yield label, part, names
+            for own in gc.get_referents(part):  # it may keep its attributes in a dictionary, which then has them
+                if is_own_dict(part, own):
+                    yield label, own, names
 
     def _last_tracebacks(self) -> Iterator[types.TracebackType]:
         """The tracebacks that Python and the shell keep of the last error: one object for each of its frames."""
@@ -88,9 +97,7 @@ class Holders:
 
     def is_namespace(self, container: object) -> bool:
         """Whether `container` is a dictionary of names, or keeps results or the last error for the shell."""
-        if any(container is one for one in (self.namespace, self._hidden, self._out)):
-            return True
-        return any(id(container) in known for known in (self._modules, self._parts, self._last_error))
+        return id(container) in self._namespaces
 
     def namespace_ids(self) -> frozenset[int]:
         """The ids of the dictionaries that hold names, for a walk that must not enter them."""
@@ -162,6 +169,8 @@ def _joined(names: list[str]) -> list[Holder]:
 
 
 def _value(part: Any, attribute: str) -> object:
+    if type(part) is dict:
+        return part.get(attribute)
     try:
         return object.__getattribute__(part, attribute)
     except AttributeError:

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 from jupyter_profkit.engines.reference_holders import Holder
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict, printable
 
-__all__ = ["OUT", "UNDERSCORES", "Root", "pending_tasks", "registries", "roots_of", "thread_name"]
+__all__ = ["OUT", "UNDERSCORES", "Root", "name_of_thread", "pending_tasks", "registries", "roots_of", "thread_name"]
 
 OUT: Final = re.compile(r"Out\[(\d+)\]")
 UNDERSCORES: Final = re.compile(r"_{1,3}|_\d+")
@@ -80,7 +81,13 @@ def registries() -> Iterator[tuple[int, Callable[[Any, Any], Holder]]]:
     gcf = getattr(sys.modules.get("matplotlib._pylab_helpers"), "Gcf", None)
     if gcf is not None:
         yield id(gcf.figs), lambda figs, held: Holder("matplotlib", f"figure {_key_of(figs, held)}")
-    yield id(module_dict(threading)["_active"]), lambda _, held: Holder("thread", _name_of_thread(held))
+    yield id(module_dict(threading)["_active"]), lambda _, held: Holder("thread", name_of_thread(held))
+    finalizers = getattr(weakref.finalize, "_registry", None)
+    if type(finalizers) is dict:
+        yield (
+            id(finalizers),
+            lambda all_, held: Holder("finalizer", f"weakref.finalize number {_number_of(all_, held)}"),
+        )
     for module, path in (
         ("ipywidgets.widgets.widget", ("_instances",)),
         ("ipykernel.ipkernel", ("_comm_manager", "comms")),
@@ -118,10 +125,15 @@ def _key_of(mapping: Any, value: object) -> object:
     return next((key for key, held in list(dict.items(mapping)) if held is value), "?")
 
 
+def _number_of(mapping: Any, held: object) -> int:
+    items = list(dict.items(mapping))
+    return next((number for number, (key, value) in enumerate(items) if key is held or value is held), -1)
+
+
 def thread_name(thread_id: int) -> str:
     thread = threading._active.get(thread_id)  # type: ignore[attr-defined]
-    return _name_of_thread(thread) if thread is not None else "a thread"
+    return name_of_thread(thread) if thread is not None else "a thread"
 
 
-def _name_of_thread(thread: Any) -> str:
+def name_of_thread(thread: Any) -> str:
     return f"thread {printable(exact_name(object.__getattribute__(thread, '_name')))}"

@@ -33,6 +33,7 @@ from jupyter_profkit.engines.advice import (
     module_expression,
 )
 from jupyter_profkit.engines.heap_scan import read_referrers
+from jupyter_profkit.engines.keepers import Keepers, release_hook, timer_release
 from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.referents import referents
@@ -45,6 +46,9 @@ __all__ = ["Found", "find_holders"]
 MAX_CHAINS: Final = 10
 _MAX_OBJECTS: Final = 2_000_000
 _WAYS_TOLD: Final = 3
+_UNSEEN_NOTE: Final = (
+    "the collector cannot look there: maybe a callback of atexit (atexit.unregister), or a call that runs"
+)
 _ENDS: Final = (type, types.ModuleType)
 """A class is held by its instances, a module by its functions: only their names count."""
 
@@ -99,6 +103,7 @@ class _HolderSearch:
         self._clock = clock
         self._late = False
         self._registries = dict(registries())
+        self._keepers = Keepers(holders)
         self._frames = frozenset(_running_frames())
         self._objects: list[Any] = [starts[0]]
         self._numbers: dict[int, int] = {id(starts[0]): 0}
@@ -119,6 +124,8 @@ class _HolderSearch:
             self._add(found.chains, *hit)
         else:
             found.notes.append(f"There are more than {MAX_CHAINS} chains; ask again when these are gone.")
+        if not found.chains and not found.in_cycle and not self._late:
+            found.chains += self._dead_ends()
         if self._late:
             found.notes.append("The search was stopped by its time limit; what was found until then is shown.")
         else:
@@ -153,6 +160,25 @@ class _HolderSearch:
             level = behind
         return None, in_cycle
 
+    def _dead_ends(self) -> Iterator[HolderChain]:
+        """The nearest container that nothing is seen to hold, if any container has the object."""
+        towards: dict[int, int] = {0: -1}
+        level = [0]
+        while level:
+            behind: list[int] = []
+            for node in level:
+                if node and not self._owners.get(node, [0]):
+                    path = _path(towards, node)
+                    links, ends = self._links(path)
+                    steps = (self._step("", node), *self._steps(links, ends, path))
+                    yield HolderChain("unseen", "a running function or C code", steps, "", _UNSEEN_NOTE)
+                    return
+                for owner in self._owners.get(node, ()):
+                    if owner not in towards:
+                        towards[owner] = node
+                        behind.append(owner)
+            level = behind
+
     def _is_late(self) -> bool:
         self._late = self._late or self._clock() > self._deadline or len(self._objects) > _MAX_OBJECTS
         return self._late
@@ -176,6 +202,9 @@ class _HolderSearch:
             # what holds a class or module does not matter: it is a place to find the object in
             self._roots[node] = roots[:1] if node and issubclass(type(self._objects[node]), _ENDS) else roots
         for node in unread:
+            kept = self._keepers.root_of(self._objects[node]) if node else None
+            if kept is not None:
+                self._roots[node], self._owners[node] = [kept], []  # what has it does not matter
             self._roots[node] += self._frame_roots(self._objects[node])
 
     def _containers(self, targets: list[Any]) -> list[Any]:
@@ -246,9 +275,10 @@ class _HolderSearch:
             free, note = prefix + cut.statement, ""
         else:
             self._cut_roots.add((root, path[0] if root.kind == "IPython" else -1))
-            free, note = self._free_root(root, self._objects[path[0]], prefix)
+            free, note = self._free_root(root, path, links, prefix)
             if root.kind == "module" and links and not _is_plain(links[0].owner):
-                free, note = "", "a library keeps it; its own functions have to let it go"
+                free, note = release_hook(root)
+                note = note or "a library keeps it; its own functions have to let it go"
         chain = HolderChain(root.kind, printable(root.name, 80), self._steps(links, ends, path), free, note)
         if cut is not None and len(told) == _WAYS_TOLD:
             chain = replace(told[0], free=free, note=note, n_ways=_WAYS_TOLD + 1)
@@ -272,12 +302,12 @@ class _HolderSearch:
         return self._namer.links([self._objects[node] for node in path])
 
     def _steps(self, links: list[Link], ends: list[int], path: list[int]) -> tuple[ChainStep, ...]:
-        steps = []
-        for link, end in zip(links, ends, strict=True):
-            target = self._objects[path[end]]
-            label = printable(link.labels[0]) if link.labels else ""
-            steps.append(ChainStep(label, type_name(type(target)), describe(target)))
-        return tuple(steps)
+        pairs = zip(links, ends, strict=True)
+        return tuple(self._step(link.labels[0] if link.labels else "", path[end]) for link, end in pairs)
+
+    def _step(self, label: str, node: int) -> ChainStep:
+        target = self._objects[node]
+        return ChainStep(printable(label), type_name(type(target)), describe(target))
 
     # from a name to a statement
 
@@ -293,9 +323,10 @@ class _HolderSearch:
             return "", first
         return "", ""
 
-    def _free_root(self, root: Root, obj: Any, prefix: str) -> tuple[str, str]:
+    def _free_root(self, root: Root, path: list[int], links: list[Link], prefix: str) -> tuple[str, str]:
         """The statement that takes the name away, and what to know about it."""
         name = root.labels[0]
+        obj = self._objects[path[0]]
         match root.kind:
             case "variable":
                 return (f"del {name}", "") if _is_name(name) else (f"del globals()[{name!r}]", "")
@@ -307,8 +338,13 @@ class _HolderSearch:
                 return f"import matplotlib.pyplot; matplotlib.pyplot.close({name.rpartition(' ')[2]})", ""
             case "widgets":
                 return self._close_widget(), "a widget stays until it is closed"
+            case "finalizer":
+                place = name.rpartition(" ")[2]
+                return f"import weakref; list(weakref.finalize._registry)[{place}].detach();", "it is not called, then"
             case "thread":
-                return "", "it goes when that function returns"
+                return timer_release(obj)
+            case "task" | "event loop" | "signal" | "finalizer" | "context" | "shell":
+                return self._keepers.release(root, obj, [self._objects[node] for node in path], links)
             case "last result":
                 return "", "it goes when this cell has ended"
         return self._free_outputs(root, obj)

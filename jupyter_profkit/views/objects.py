@@ -89,7 +89,7 @@ def _named(chain: HolderChain) -> str:
 
 
 def _who(chain: HolderChain) -> str:
-    name = chain.name if chain.kind in {"IPython", "last error", "last result", "thread"} else _named(chain)
+    name = _named(chain) if chain.kind in {"variable", "module"} else chain.name
     return f"{name}, {chain.n_ways} ways or more" if chain.n_ways > 1 else name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.kernels import Kernel, running_kernel
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objects")]
 
 SETUP = """
-import functools, gc, sys, threading, weakref
+import asyncio, contextvars, functools, gc, signal, sys, threading, weakref
 class Big: pass
 def make():
     global alive
@@ -76,6 +77,57 @@ HOLDERS = {
         ["matplotlib figure 1"],
     ),
     "a generator": (["def gen():\n    kept = make()\n    yield 1\ng = gen(); next(g);"], ["variable g"]),
+    "a local of a thread": (["tl = threading.local(); tl.kept = make()"], ["variable tl"]),
+    "a timer": (["threading.Timer(1000, print, [make()]).start()"], ["thread thread Thread-"]),
+    "a pending task": (
+        ["async def wait(v):\n    await asyncio.sleep(1000)\nasyncio.get_running_loop().create_task(wait(make()));"],
+        ["task Task-"],
+    ),
+    "a task that has begun": (
+        [
+            "async def wait(v):\n    await asyncio.sleep(1000)",
+            "asyncio.get_running_loop().create_task(wait(make())); await asyncio.sleep(0.01)",
+        ],
+        ["task Task-"],
+    ),
+    "a call that the event loop will make": (
+        ["asyncio.get_running_loop().call_later(1000, print, make());"],
+        ["event loop a call that waits"],
+    ),
+    "a context variable": (["var = contextvars.ContextVar('var'); var.set(make());"], ["context a context"]),
+    "a callback of a weak reference": (
+        ["def callback(v):\n    return weakref.ref(Big, lambda _: v)\nwr = callback(make())"],
+        ["variable wr"],
+    ),
+    "a finalizer": (["weakref.finalize(Big, print, make());"], ["finalizer weakref.finalize number"]),
+    "a handler of a signal": (
+        ["signal.signal(signal.SIGUSR1, lambda *a, v=make(): None);"],
+        ["signal SIGUSR1 has this handler"],
+    ),
+    "a hook of Python": (["sys.unraisablehook = lambda _, v=make(): None"], ["module sys .unraisablehook"]),
+    "a callback of IPython": (
+        ["get_ipython().events.register('pre_run_cell', lambda _, v=make(): None)"],
+        ["shell IPython itself"],
+    ),
+    "a name that IPython hides": (
+        ["get_ipython().user_ns_hidden['_i7'] = make()"],
+        ["IPython hidden _i7"],
+    ),
+    "an attribute of a figure": (
+        [
+            "import matplotlib.pyplot as plt; plt.switch_backend('agg'); figure = plt.figure(); figure.kept = make()",
+            "del figure",
+        ],
+        ["matplotlib figure"],
+    ),
+    "a callback of a widget": (
+        ["import ipywidgets; button = ipywidgets.Button(); button.on_click(lambda _, v=make(): None); del button"],
+        ["widgets open widgets"],
+    ),
+    "a cached property": (
+        ["class C:\n    @functools.cached_property\n    def x(self): return make()\nc = C(); c.x;"],
+        ["variable c"],
+    ),
     "a cycle with a name": (["p = make(); p.child = Big(); p.child.parent = p"], ["variable p"]),
 }
 
@@ -91,7 +143,55 @@ def test_after_the_advice_a_weak_reference_is_dead(kernel, case):
     assert kernel.value("alive() is None") == "False"
     for _, statement in told:
         assert kernel.run(statement).status == "ok"
+    kernel.run("await asyncio.sleep(0.05)")
     kernel.run("gc.collect();")
+    assert kernel.value("alive() is None") == "True"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("sys.last_traceback", "sys.last_value", "sys.last_exc", "get_ipython().InteractiveTB.tb"),
+        *("get_ipython().displayhook._", "get_ipython().displayhook.__", "get_ipython().displayhook.___"),
+        *("_", "__", "___", "_123", "Out[123]", "get_ipython().user_ns_hidden['_123']"),
+    ],
+)
+def test_each_place_of_the_shell_by_itself_is_found_and_let_go(kernel, where):
+    kernel.run("1"), kernel.run("2"), kernel.run("3")
+    is_error = "last" in where or "TB" in where
+    made = "error.__traceback__" if where.endswith(("traceback", "tb")) else "error"
+    setup = f"""
+    def fails():
+        kept = make()
+        1 / 0
+    def put():
+        try:
+            fails()
+        except ZeroDivisionError as error:
+            {where} = {made if is_error else "make()"}
+    """
+    is_name = where.startswith("_")
+    if is_name:
+        kernel.run(f"globals()[{where!r}] = make()", silent=True)
+    else:
+        kernel.run(textwrap.dedent(setup) + "\nput()", silent=True)
+    assert kernel.value("alive() is None") == "False", "it must be there to be found"
+    kernel.run("from jupyter_profkit.cells.objects import explain_holders", silent=True)
+    kernel.run("starts = [alive()]; why = explain_holders(starts); starts.clear()", silent=True)
+    statements = eval(kernel.value("[c.free for c in why.chains]"))
+    assert len(statements) == 1
+    for statement in statements:
+        assert kernel.run(statement, silent=True).status == "ok"
+    kernel.run("gc.collect()", silent=True)
+    assert kernel.value("alive() is None") == "True"
+
+
+def test_what_only_c_code_holds_is_told_with_what_it_holds(kernel):
+    kernel.run("import atexit\ndef at_the_end(v): pass\natexit.register(at_the_end, make());")
+    text = words(kernel, "%objwhy alive()")
+    assert "a running function or C code" in text
+    assert "atexit.unregister" in text
+    kernel.run("atexit.unregister(at_the_end)")
     assert kernel.value("alive() is None") == "True"
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 from jupyter_profkit.engines.instance_dicts import is_plain
 from jupyter_profkit.engines.safe_repr import describe, exact_name, type_name
 
-__all__ = ["keeps_to_itself", "library_reader"]
+__all__ = ["array_contents", "keeps_to_itself", "library_reader"]
 
 Parts = Iterator[tuple[str, Any]]
 
@@ -61,6 +61,16 @@ def _of_array(obj: Any) -> Parts:
     dtype = array.dtype.__get__(obj)
     if dtype.hasobject and not issubclass(type(base), array):  # it is the base that holds a view's objects
         yield from _items(array.view(obj, array), "")
+
+
+def array_contents(obj: Any) -> list[Any]:
+    """What `_of_array` tells, without the names."""
+    array = sys.modules["numpy"].ndarray
+    base = array.base.__get__(obj)
+    if array.dtype.__get__(obj).kind == "O" and not issubclass(type(base), array):
+        plain = array.view(obj, array).ravel().tolist()
+        return plain if base is None else [base, *plain]
+    return [target for _, target in _of_array(obj)]
 
 
 def _items(plain: Any, field: str) -> Parts:

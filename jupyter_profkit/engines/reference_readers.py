@@ -306,11 +306,19 @@ _GETTERS: Final[dict[int, tuple[str, ...]]] = {
 }
 """C attributes that can be looked at: all that these getters do is to give a field."""
 
+_PANDAS_GETTERS: Final = {"Block": ("values", "_mgr_locs", "refs"), "BlockManager": ("blocks", "axes")}
+"""The same of pandas' own classes in ``pandas._libs.internals``."""
+
 
 def getters(obj: Any, kind: type) -> Iterator[tuple[str, Any]]:
     """The attributes of a type written in C whose getters are known to do nothing else."""
-    for base in type.__dict__["__mro__"].__get__(kind):
-        for name in _GETTERS.get(id(base), ()):
+    internals = sys.modules.get("pandas._libs.internals")
+    bases: tuple[type, ...] = type.__dict__["__mro__"].__get__(kind)
+    for base in bases:
+        known = _GETTERS.get(id(base), ())
+        if internals is not None and base is getattr(internals, type_name(base), None):
+            known = _PANDAS_GETTERS.get(type_name(base), ())
+        for name in known:
             descriptor = base.__dict__.get(name)
             if type(descriptor) is types.GetSetDescriptorType:
                 yield name, descriptor.__get__(obj)

@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyter_profkit.engines.array_holders import ArrayHolders, contents
 from jupyter_profkit.engines.heap_scan import read_referrers
 from jupyter_profkit.engines.reference_anchors import Anchor, anchor_of
 from jupyter_profkit.engines.reference_draft import LABELS_SHOWN, MAX_NODES, GraphDraft, Predicates
@@ -279,10 +280,12 @@ class _BackwardWalker(_Walker):
         self._own: list[list[Any]] = []  # every list of users' objects that this level made
         self._frames = frozenset(_running_frames())
         self._n_seen: dict[int, int] = {}
+        self._arrays = ArrayHolders()
 
     def release(self) -> None:
         super().release()
         self._own.clear()
+        self._arrays.release()
 
     def notes(self) -> Iterator[str]:
         yield from super().notes()
@@ -309,13 +312,14 @@ class _BackwardWalker(_Walker):
     def _holdings(self, targets: list[Any]) -> dict[int, dict[int, _Holding]]:
         """By the id of a target, what refers to it, by the id of that."""
         found = self._referrers(targets)
+        found += self._arrays.holding(targets, self._is_late)
         owners = self._owners(found)
         holdings: dict[int, dict[int, _Holding]] = {id(target): {} for target in targets}
         for number, container in enumerate(found):
             if number % 256 == 0 and self._is_late():
                 break
             owner = owners.get(id(container), container)
-            for held in referents(container):
+            for held in contents(container):
                 if id(held) in holdings:
                     holdings[id(held)].setdefault(id(owner), _Holding(owner)).count += 1
                     self.n_references += 1
@@ -366,7 +370,7 @@ class _BackwardWalker(_Walker):
 
     def _referrers(self, targets: list[Any]) -> list[Any]:
         """What refers to any of `targets`, without this walk's own lists and the frames that run."""
-        own = {id(self._starts), id(self.draft.objects), *map(id, self._own)}
+        own = {id(self._starts), id(self.draft.objects), id(self._arrays.arrays), *map(id, self._own)}
         found = read_referrers(targets, own, self._is_late)
         return self._mine([one for one in found if id(one) not in self._frames])
 

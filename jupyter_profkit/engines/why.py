@@ -32,11 +32,11 @@ from jupyter_profkit.engines.advice import (
     is_users_class,
     module_expression,
 )
+from jupyter_profkit.engines.array_holders import ArrayHolders, contents
 from jupyter_profkit.engines.heap_scan import read_referrers
 from jupyter_profkit.engines.keepers import Keepers, release_hook, timer_release
 from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
-from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
 from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
 from jupyter_profkit.model.objects import ChainStep, HolderChain
@@ -114,6 +114,7 @@ class _HolderSearch:
         self._n_seen = 0
         self._namer: PathNamer | None = None
         self._ways: dict[Root, list[HolderChain]] = {}
+        self._arrays = ArrayHolders()
 
     def run(self) -> Found:
         found = Found()
@@ -136,6 +137,7 @@ class _HolderSearch:
     def release(self) -> None:
         """Let go of every object, also when an exception keeps this search in its traceback."""
         self._objects.clear()
+        self._arrays.release()
         self._starts = ()
 
     # one search
@@ -209,15 +211,16 @@ class _HolderSearch:
 
     def _containers(self, targets: list[Any]) -> list[Any]:
         """What refers to any of `targets`, without what belongs to this search."""
-        found = read_referrers(targets, {id(self._starts), id(self._objects)}, self._is_late)
-        return [one for one in found if id(one) not in self._frames]
+        own = {id(self._starts), id(self._objects), id(self._arrays.arrays)}
+        found = read_referrers(targets, own, self._is_late)
+        return [one for one in found if id(one) not in self._frames] + self._arrays.holding(targets, self._is_late)
 
     def _note(self, container: Any, wanted: dict[int, int], names: dict[int, list[Holder]]) -> None:
         """Note of which objects `container` is the owner, or the name."""
         is_registry = id(container) in self._registries
         is_namespace = is_registry or self._holders.is_namespace(container)
         number = None if is_namespace else self._number(container)
-        for held in referents(container):
+        for held in contents(container):
             node = wanted.get(id(held))
             if node is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import gc
 import weakref
@@ -143,10 +144,13 @@ def test_what_is_held_by_nothing_but_its_cycle_has_no_name():
 
 
 def test_a_reference_from_c_code_is_counted():
-    numpy = pytest.importorskip("numpy")
     space = {"b": Big()}
-    space["x"] = numpy.array([space["b"], None], dtype=object)
-    assert look(space).n_unseen == 1
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(space["b"]))
+    try:
+        assert look(space).n_unseen == 1
+    finally:
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(space["b"]))
+    assert look(space).n_unseen == 0
 
 
 def test_the_search_keeps_nothing_alive_and_is_the_same_again():

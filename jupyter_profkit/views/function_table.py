@@ -149,7 +149,9 @@ def thread_tables(threads: Sequence[TimeProfile], shown: Display) -> Iterator[Ta
     for thread in busy[:_N_THREADS]:
         table = _Table(thread, Listed(list(thread.functions)))
         view = table.listing(shown) if shown.lists else table.by_package(folded=False, n_rows=_N_ROWS_OF_THREAD)
-        yield dataclasses.replace(view, caption=f"Thread {thread.session.title}: {view.caption}")
+        yield dataclasses.replace(
+            view, caption=f"Thread {thread.session.title}: {view.caption[0].lower()}{view.caption[1:]}"
+        )
     others = busy[_N_THREADS:]
     if others:
         yield TableView("Other threads, seconds", _THREAD_COLUMNS, tuple(_thread_row(thread) for thread in others))

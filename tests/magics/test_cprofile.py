@@ -191,6 +191,42 @@ def test_files_are_written_by_their_suffix(kernel: Kernel, tmp_path: Path) -> No
     assert all(name.stat().st_size > 100 for name in names)
 
 
+def test_names_with_spaces_quotes_and_a_tilde_are_names(kernel: Kernel, tmp_path: Path) -> None:
+    kernel.run(f"import os; os.environ['HOME'] = {str(tmp_path)!r}")
+    reply = kernel.run(
+        """%cprofile -q -D "~/it's a run.prof" -D '~/a "b" $c.json' foo("it's ~ \\"this\\"")""".replace("foo(", "len(")
+    )
+    assert reply.status == "ok"
+    assert reply.stderr == ""
+    assert {path.name for path in tmp_path.iterdir()} >= {"it's a run.prof", 'a "b" $c.json'}
+    again = kernel.run('import jupyter_profkit\njupyter_profkit.load("~/it\'s a run.prof").report(limit=1)')
+    assert "all together" in again.value
+
+
+def test_the_last_result_is_filtered_without_running(kernel: Kernel) -> None:
+    kernel.run("n_runs = 0\ndef once():\n    global n_runs\n    n_runs += 1\n    return json.dumps([1])\n")
+    kernel.run("%cprofile -q once()")
+    assert "(dumps)" in kernel.run("%cprofile -m json").reports[0]
+    report = kernel.run("%cprofile -f onse").reports[0]
+    assert "no function of this run is chosen by onse; there is once" in report
+    assert kernel.value("n_runs") == "1"
+
+
+def test_threads_of_a_cell_have_tables_of_their_own_and_the_kernels_have_none(kernel: Kernel) -> None:
+    cell = """%%cprofile --threads -v p
+print("the kernel's own threads are busy with this")
+threads = [threading.Thread(target=fib, args=(n,), name=f"t{n}") for n in (8, 9)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    report = kernel.run(cell).reports[0]
+    assert "Thread t8: functions" in report
+    found = kernel.value(
+        "[(t.session.title, [f.ncalls for f in t.functions if f.function == 'fib']) for t in p.threads]"
+    )
+    assert found == "[('t8', [67]), ('t9', [109])]"
+
+
 def test_builtins_can_be_left_out(kernel: Kernel) -> None:
     kernel.run("%cprofile -q --no-builtins -v p foo()")
     found = figures(kernel)

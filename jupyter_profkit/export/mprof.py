@@ -6,11 +6,13 @@ r"""Recordings in the format of memory_profiler's `mprof`, both ways.
     FUNC train.load 85.2031 1750000000.0103 214.5000 1750000000.9021 0
     PEAK 812.400000 1750000001.2400
     DIED 4711 1750000001.2500
+    PROC 4711 python -m worker
 
 A record is a line, its fields parted by single spaces; memory is in MiB, times are
 Unix seconds. ``PEAK`` is ours: the exact peak, which `mprof` passes over as it does
 any line it does not know; for its sake the same peak stands as a ``MEM`` line too.
-So is ``DIED``, in what `engines.kept` has kept: the process, and when it was gone.
+So are ``PROC``, the command of a child, and ``DIED``, in what `engines.kept` has
+kept: the process, and when it was gone.
 Spaces in a label are written as no-break spaces. `mprof` itself writes ``MEM 0.0``
 while the process is not there yet and when it is gone; these are no memory, and are
 left out.
@@ -29,12 +31,12 @@ from pathlib import Path
 
 from jupyter_profkit.errors import RecordingError
 from jupyter_profkit.model.session import Method, Session
-from jupyter_profkit.model.timeline import Mark, MemorySample, MemoryTimeline
+from jupyter_profkit.model.timeline import ChildProcess, Mark, MemorySample, MemoryTimeline
 from jupyter_profkit.units import MIB
 
 __all__ = ["read_mprof", "write_mprof"]
 
-_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK", "DIED"})
+_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK", "DIED", "PROC"})
 _FOREIGN = 100
 """A file with so many lines before the first record is of another kind."""
 _LONGEST_LINE = 100_000
@@ -65,6 +67,8 @@ def _lines(timeline: MemoryTimeline) -> Iterator[str]:
         first, last = ((rss or 0) / MIB for rss in (mark.rss_start, mark.rss_end))
         start, end = started + mark.start, started + mark.end
         yield f"FUNC {_label(mark.label)} {first:.4f} {start:.4f} {last:.4f} {end:.4f} {mark.level}"
+    for process in timeline.processes:
+        yield f"PROC {process.pid} {_printable(process.command)}"
     samples = timeline.samples
     if timeline.exact_peak is not None:
         samples = tuple(sorted((*samples, timeline.exact_peak), key=attrgetter("time")))
@@ -116,6 +120,7 @@ class _Contents:
     command: str = ""
     peak: MemorySample | None = None
     died: tuple[int, float] | None = None
+    processes: list[ChildProcess] = field(default_factory=list)
     cut_off: str = ""
     n_records: int = 0
 
@@ -148,6 +153,8 @@ class _Contents:
             self.marks.pop()
         elif tag == "DIED":
             self.died = None
+        elif tag == "PROC":
+            self.processes.pop()
         else:
             self.peak = None
 
@@ -164,6 +171,9 @@ class _Contents:
         elif tag == "DIED":
             pid, moment = rest.split(" ")
             self.died = _count(pid), _seconds(moment)
+        elif tag == "PROC":
+            pid, _, command = rest.partition(" ")
+            self.processes.append(ChildProcess(_count(pid), _printable(command)))
         else:
             self.command = _printable(rest.strip())
 
@@ -190,6 +200,7 @@ class _Contents:
             ),
             exact_peak=_shifted(self.peak, started) if self.peak is not None else None,
             command=self.command,
+            processes=tuple(self.processes),
         )
 
     def _title(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_profkit.cli import main
 from jupyter_profkit.errors import RecordingError
 from jupyter_profkit.export import load
 from jupyter_profkit.export.mprof import read_mprof, write_mprof
 from jupyter_profkit.model.session import Method, Session
-from jupyter_profkit.model.timeline import Mark, MemorySample, MemoryTimeline
+from jupyter_profkit.model.timeline import ChildProcess, Mark, MemorySample, MemoryTimeline
 from jupyter_profkit.units import MIB
 from tests.timelines import timeline
 
@@ -85,6 +87,57 @@ def test_mprof_plot_draws_what_we_wrote(tmp_path):
     done = mprof("plot", "-o", picture, path)
     assert picture.exists(), done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("options", [["-f"], ["-s"], ["-w", "0,0.5"], ["-n"]], ids=" ".join)
+def test_mprof_plot_draws_what_we_wrote_with_its_options(tmp_path, options):
+    path, picture = tmp_path / "ours.dat", tmp_path / "plot.png"
+    marks = [Mark("m.load", 0.1, 0.5, 80 * MIB, 90 * MIB), Mark("m.inner", 0.2, 0.3, MIB, MIB, level=1)]
+    write_mprof(timeline(marks=marks, children={4711: [(0.5, 20)]}, peak=(0.9, 300.0)), path)
+    done = mprof("plot", *options, "-o", picture, path)
+    assert picture.exists(), done.stderr
+
+
+@pytest.mark.process
+def test_mprof_peak_of_a_function_agrees_with_ours(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "ours.dat"
+    marks = [Mark("m.load", 0.4, 1.1, 80 * MIB, 90 * MIB), Mark("m.late", 1.4, 1.6, MIB, MIB)]
+    write_mprof(timeline([(0, 50), (0.5, 120), (1.0, 70), (1.5, 200), (2, 60)], marks=marks), path)
+    for name, peak in (("m.load", "120.000 MiB"), ("m.late", "200.000 MiB")):
+        assert peak in mprof("peak", "--func", name, path).stdout
+        assert main(["peak", "--func", name, str(path)]) == 0
+        assert peak in capsys.readouterr().out
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("option", ["-C", "-M"])
+def test_what_the_real_mprof_records_of_children_opens_here(tmp_path, option):
+    script, path = tmp_path / "script.py", tmp_path / "theirs.dat"
+    child = "import time; x = b'x' * (50 << 20); time.sleep(0.5)"
+    script.write_text(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])\n")
+    done = mprof("run", option, "-T", "0.02", "-o", path, script)
+    recorded = read_mprof(path)
+    curves = {"-C": [recorded.main], "-M": [*recorded.children.values()]}[option]
+    assert any(max(sample.rss for sample in curve) >= 50 * MIB for curve in curves), done.stderr
+
+
+@pytest.mark.process
+def test_a_file_of_each_is_laid_over_the_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.dat").write_text(REAL)
+    write_mprof(timeline(), tmp_path / "ours.dat")
+    assert main(["plot", "theirs.dat", "ours.dat", "-o", "both.png"]) == 0
+    assert (tmp_path / "both.png").read_bytes().startswith(b"\x89PNG")
+    assert "%mprof_plot  2 recordings" in capsys.readouterr().out
+    assert mprof("plot", "-o", tmp_path / "theirs.png", "theirs.dat", "ours.dat").returncode == 0
+    assert (tmp_path / "theirs.png").exists()
+
+
+def test_the_command_of_a_child_is_kept(tmp_path):
+    recorded = replace(timeline(children={4711: [(0.5, 20)]}), processes=(ChildProcess(4711, "python -m worker\n"),))
+    write_mprof(recorded, tmp_path / "run.dat")
+    assert read_mprof(tmp_path / "run.dat").processes == (ChildProcess(4711, "python -m worker?"),)
 
 
 @pytest.mark.process

@@ -139,3 +139,16 @@ def test_several_recordings_are_one_plot_and_one_table():
 def test_a_recording_without_samples_cannot_be_laid_over_another():
     with pytest.raises(OptionError, match=r"b\.dat holds no memory samples"):
         overlay_report([timeline(), timeline([])], ["a.dat", "b.dat"])
+
+
+def test_ten_minutes_at_a_millisecond_are_a_small_report_that_keeps_its_peak():
+    values = [100 + n * 7919 % 50 for n in range(600_000)]
+    values[345_678] = 2000
+    long = timeline(
+        [(n / 1000, value) for n, value in enumerate(values)], marks=[Mark("f", n * 3, n * 3 + 2) for n in range(200)]
+    )
+    shown = report(long)
+    (curve,) = shown.parts[0].curves
+    assert len(curve.times) <= 2000
+    assert (345.678, 2000 * MIB) in zip(curve.times, curve.values, strict=True)
+    assert sum(len(form) for form in shown._repr_mimebundle_().values()) < 200_000

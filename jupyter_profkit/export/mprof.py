@@ -89,7 +89,7 @@ def _label(text: str) -> str:
 def read_mprof(path: str | Path) -> MemoryTimeline:
     """The recording in a file that `mprof` or `write_mprof` wrote.
 
-    A last line that was cut off is left out, and a note says so.
+    Lines that were cut off are left out, and a note says so, unless they are half of it.
 
     Raises
     ------
@@ -121,13 +121,16 @@ class _Contents:
     peak: MemorySample | None = None
     died: tuple[int, float] | None = None
     processes: list[ChildProcess] = field(default_factory=list)
-    cut_off: str = ""
+    damage: str = ""
+    """The first line that is wrong."""
+    damaged_at: int = 0
+    n_damaged: int = 0
+    n_lines: int = 0
     n_records: int = 0
 
     def add(self, number: int, line: bytes) -> None:
-        """Take one line; a wrong one is forgiven only at the end, where it may have been cut off."""
-        if self.cut_off:
-            raise RecordingError(f"{self.name}: {self.cut_off}")
+        """Take one line; one that was cut off is left out."""
+        self.n_lines = number
         if len(line) >= _LONGEST_LINE or b"\0" in line:
             raise self._foreign()
         tag, _, rest = line.decode(errors="replace").rstrip("\r\n").partition(" ")
@@ -139,14 +142,27 @@ class _Contents:
         try:
             self._take(tag, rest)
         except (ValueError, OverflowError):
-            self.cut_off = f"line {number} is no {tag} record: {_printable(rest[:60])!r}"
+            self._damage(f"line {number} is no {tag} record: {_printable(rest[:60])!r}", number)
         else:
             if not line.endswith(b"\n") and tag != "CMDLINE":
                 self._drop_last(tag, number)
 
+    def _damage(self, what: str, number: int) -> None:
+        self.n_damaged += 1
+        if not self.damage:
+            self.damage, self.damaged_at = what, number
+
+    def _notes(self) -> tuple[str, ...]:
+        if not self.damage:
+            return ()
+        if self.damaged_at == self.n_lines:
+            return (f"the file was cut off: {self.damage}; it is left out",)
+        lines = "1 damaged line is" if self.n_damaged == 1 else f"{self.n_damaged} damaged lines are"
+        return (f"{lines} left out; {self.damage}",)
+
     def _drop_last(self, tag: str, number: int) -> None:
         """Do not trust a number that may have lost its last digits."""
-        self.cut_off = f"line {number} has no end"
+        self._damage(f"line {number} has no end", number)
         if tag in {"MEM", "CHLD"}:
             self.samples.pop()
         elif tag == "FUNC":
@@ -183,6 +199,8 @@ class _Contents:
     def timeline(self) -> MemoryTimeline:
         if not self.n_records:
             raise self._foreign()
+        if self.n_damaged and self.damaged_at < self.n_lines and 2 * self.n_damaged >= self.n_records:
+            raise RecordingError(f"{self.name}: {self.damage}")
         samples = sorted((sample for sample in self.samples if sample.rss), key=attrgetter("time"))
         if not any(sample.pid == 0 for sample in samples):
             raise RecordingError(
@@ -190,10 +208,9 @@ class _Contents:
             )
         started = min([samples[0].time, *(mark.start for mark in self.marks)])
         ended = max([samples[-1].time, *(mark.end for mark in self.marks)])
-        notes = (f"the file was cut off: {self.cut_off}; it is left out",) if self.cut_off else ()
         return MemoryTimeline(
             session=Session(self._title(), started, ended - started, self._outcome()),
-            method=Method(f"Read from {self.name}", self.peak is not None, len(samples), notes=notes),
+            method=Method(f"Read from {self.name}", self.peak is not None, len(samples), notes=self._notes()),
             samples=tuple(_shifted(sample, started) for sample in samples),
             marks=tuple(
                 sorted((_shifted_mark(mark, started) for mark in self.marks), key=attrgetter("start", "level"))

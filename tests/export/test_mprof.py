@@ -190,6 +190,12 @@ def test_a_last_line_that_was_cut_off_is_left_out(dat, tail):
         assert "cut off" in recorded.method.notes[0]
 
 
+def test_damaged_lines_among_good_ones_are_left_out_and_said(dat):
+    recorded = read_mprof(dat(REAL.replace("MEM 36.25", "ME\nMEM\nMEM 3\nMEM 36.25")))
+    assert recorded.samples == read_mprof(dat(REAL)).samples
+    assert recorded.method.notes == ("2 damaged lines are left out; line 8 is no MEM record: ''",)
+
+
 def test_labels_with_spaces_and_missing_levels_are_understood(dat):
     lines = "FUNC .my block 1.0 10.5 2.0 11.5 3\nFUNC mod.f 1.0 10.6 2.0 10.7\nMEM 1.0 10.0\nMEM 2.0 12.0\n"
     recorded = read_mprof(dat(lines))

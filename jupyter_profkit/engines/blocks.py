@@ -11,6 +11,7 @@ statement gets a copy of it, under which its time and calls are kept.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import sys
 from bisect import bisect_right
@@ -45,8 +46,7 @@ class WithBlock:
     @classmethod
     def of(cls, frame: FrameType) -> WithBlock | None:
         """The block at whose ``with`` `frame` stands; None where its source is not to be had."""
-        tree = parse_lines(source_lines(frame.f_code.co_filename))
-        found = _with_at(tree, frame.f_lineno) if tree is not None else None
+        found = _with_at("\n".join(source_lines(frame.f_code.co_filename)), frame.f_lineno)
         return cls(frame, list(_lines(found.body))) if found is not None else None
 
     def statement(self, lineno: int) -> CodeType:
@@ -73,7 +73,6 @@ class StatementSwitch:
     """
 
     def __init__(self, block: WithBlock, enter: Callable[..., None], leave: Callable[..., None]) -> None:
-        self.code = block.code
         self._block = block
         self._enter, self._leave = enter, leave
         self._statement: CodeType | None = None
@@ -103,14 +102,17 @@ class StatementSwitch:
         return MONITORING.DISABLE
 
 
-def _with_at(tree: ast.Module, lineno: int) -> ast.With | ast.AsyncWith | None:
+def _with_at(source: str, lineno: int) -> ast.With | ast.AsyncWith | None:
     """The innermost ``with`` whose first lines, up to its body, hold that line."""
-    found = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.With | ast.AsyncWith) and node.lineno <= lineno <= max(header_end(node), node.lineno)
-    ]
+    found = [node for node in _withs(source) if node.lineno <= lineno <= max(header_end(node), node.lineno)]
     return max(found, key=lambda node: node.lineno, default=None)
+
+
+@functools.lru_cache(maxsize=8)
+def _withs(source: str) -> tuple[ast.With | ast.AsyncWith, ...]:
+    """Every ``with`` of a source; a block in a loop comes here each time."""
+    tree = parse_lines(source.split("\n"))
+    return tuple(node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.With | ast.AsyncWith))
 
 
 def _lines(body: list[ast.stmt]) -> Iterator[tuple[int, int]]:

@@ -110,6 +110,7 @@ class ScopedProfiler:
         self._throw: Callable[..., None] = getattr(callbacks, _THROW, self._enter)
         self._leave: Callable[..., None] = callbacks._pyreturn_callback if self.is_available() else _missing
         self._statements = StatementSwitch(block, self._enter, self._leave) if block is not None else None
+        self._block_code = block.code if block is not None else None
         self._codes: dict[int, CodeType] = {}
         self._fast: set[int] = set()
         self._checked: set[int] = set()
@@ -205,7 +206,7 @@ class ScopedProfiler:
     def _listening(self, code: CodeType, *, is_checked: bool) -> Iterator[tuple[int, CodeType, int]]:
         """What each tool is to hear of enrolled code."""
         scout, recorder = (self._checked_events, 0) if is_checked else (0, self._fast_events)
-        if self._is_block(code):  # its frame is entered and left by statements
+        if code is self._block_code:  # its frame is entered and left by statements
             calls = MONITORING.events.CALL
             scout = (self._checked_events | MONITORING.events.LINE) & ~(0 if is_checked else calls)
             recorder &= calls
@@ -297,7 +298,7 @@ class ScopedProfiler:
         if ident != self._thread:
             self._meet_other_thread(ident, code)
             self._begin_elsewhere(code, "_pystart_callback", offset)
-        elif id(code) in self._fast and not self._is_block(code):
+        elif id(code) in self._fast and code is not self._block_code:
             return MONITORING.DISABLE
         elif not self._begin(code, self._enter, offset) and not self._is_on:
             return self._may_be_disabled(code)
@@ -333,7 +334,7 @@ class ScopedProfiler:
         if key in self._coroutines:
             self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
-            enter(self._recorded_as(code, sys._getframe(2)) if self._is_block(code) else code, *event)
+            enter(self._recorded_as(code, sys._getframe(2)) if code is self._block_code else code, *event)
         self._n_until_look -= 1
         if not self._n_until_look:
             self._look_at_shell_threads()
@@ -358,14 +359,11 @@ class ScopedProfiler:
             return
         if not self._is_on:
             return
-        self._leave(self._recorded_as(code, sys._getframe(2)) if self._is_block(code) else code, offset, value)
+        self._leave(self._recorded_as(code, sys._getframe(2)) if code is self._block_code else code, offset, value)
         if key in self._roots:
             self._n_roots_open -= 1
             if not self._n_roots_open:
                 self._switch(on=False)
-
-    def _is_block(self, code: CodeType) -> bool:
-        return self._statements is not None and code is self._statements.code
 
     def _recorded_as(self, code: CodeType, frame: FrameType) -> CodeType:
         """What the profiler takes a frame's code for."""

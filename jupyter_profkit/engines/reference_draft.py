@@ -34,6 +34,9 @@ _IMMORTAL: Final = 2**29
 _KEPT: Final = (type, types.ModuleType)
 """What does not go when one object lets go of it."""
 
+_NUMBERS: Final = frozenset(map(id, (int, float, complex, bool, type(None))))
+"""What Python shares as it likes, and may never free."""
+
 _NAMES_ITSELF: Final = frozenset(
     map(id, (str, int, float, complex, bool, bytes, type(None), types.FunctionType, types.BuiltinFunctionType))
 )
@@ -201,7 +204,8 @@ class GraphDraft:
         known = Counter(map(id, (*self.objects, *starts)))
         sizes = RetainedSizes(blocked, known)
         for node in self._nodes:
-            if node.role in {"start", "object"} and not issubclass(type(self.objects[node.id]), _KEPT):
+            kind = type(self.objects[node.id])
+            if node.role in {"start", "object"} and not issubclass(kind, _KEPT) and id(kind) not in _NUMBERS:
                 retained = sizes.of(self.objects[node.id])
                 self.n_unknown += retained is None
                 self._nodes[node.id] = replace(node, retained=retained)

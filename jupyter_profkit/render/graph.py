@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from jupyter_profkit.layout.drawing import (
@@ -31,7 +31,7 @@ from jupyter_profkit.layout.ladder import draw, paint_png
 from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, style_of
 from jupyter_profkit.views.report import GraphView
 
-__all__ = ["drawn_by", "render_png", "render_svg", "width_of"]
+__all__ = ["Tip", "drawn_by", "render_png", "render_svg", "tips_of", "width_of"]
 
 _MONO = "ui-monospace,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace"
 _SANS = "system-ui,'Segoe UI',Roboto,Helvetica,Arial,'DejaVu Sans',sans-serif"
@@ -91,6 +91,29 @@ def width_of(view: GraphView) -> float:
     return draw(view).width
 
 
+class Tip(NamedTuple):
+    """What a node says when it is pointed at, and where it is: per cent of the picture."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    text: str
+
+
+def tips_of(view: GraphView) -> Iterator[Tip]:
+    """A tip for each node; a picture in a page has none by itself."""
+    drawing = draw(view)
+    across, down = 100 / drawing.width, 100 / drawing.height
+    for placed in drawing.nodes:
+        left, top = (placed.x - placed.width / 2) * across, (placed.y - placed.height / 2) * down
+        yield Tip(left, top, placed.width * across, placed.height * down, _tip(placed))
+
+
+def _tip(placed: PlacedNode) -> str:
+    return " ".join(filter(None, (placed.node.title, placed.node.text)))[:_LONGEST_TIP]
+
+
 def _css() -> str:
     """What changes on a page that says it is dark."""
     rules = [
@@ -111,10 +134,9 @@ def _escaped(text: str) -> str:
 
 
 def _node(placed: PlacedNode) -> str:
-    node, role = placed.node, placed.node.role if placed.node.role in STYLES else "object"
-    tip = " ".join(filter(None, (node.title, node.text)))
-    parts = [f"<title>{_escaped(tip[:_LONGEST_TIP])}</title>", *_boxes(placed), *_lines(placed)]
-    return f'<g class="{role}" data-node="{node.id}">{"".join(parts)}</g>'  # js/graph.js asks for it
+    role = placed.node.role if placed.node.role in STYLES else "object"
+    parts = [f"<title>{_escaped(_tip(placed))}</title>", *_boxes(placed), *_lines(placed)]
+    return f'<g class="{role}" data-node="{placed.node.id}">{"".join(parts)}</g>'  # js/graph.js asks for it
 
 
 def _boxes(placed: PlacedNode) -> Iterator[str]:

@@ -151,12 +151,15 @@ def _in_words(words: Iterable[str]) -> str:
     return _folded("The same in words", render_words(words), folded=True) if words else ""
 
 
-def _image(source: str, alt: str, *, width: str = "auto", least: float = 0, css: str = "") -> str:
-    """A picture that shrinks with the page, in a box that scrolls where it may not get any smaller."""
+def _image(source: str, alt: str, *, width: str = "auto", least: float = 0, css: str = "", over: str = "") -> str:
+    """A picture that shrinks with the page, in a box that scrolls where it may not; `over` lies on it."""
     least_width = f"min-width:{least:.0f}px;" if least else ""
     style = f"width:{width};max-width:100%;{least_width}height:auto"
     named = f' class="{css}"' if css else ""
     img = f'<img{named} alt="{escape_attribute(alt)}" style="{style}" src="{source}">'
+    if over:
+        around = f"position:relative;display:inline-block;max-width:100%;{least_width}line-height:0"
+        img = f'<div style="{around}">{img}{over}</div>'
     if not least:
         return f"<div>{img}</div>"
     return (
@@ -182,7 +185,14 @@ def _graph(view: GraphView) -> str:
     except ProfkitError as error:
         return f"<div>{escape(error)}</div>{render_words(view.words)}"
     source, least = _data("image/svg+xml", svg.encode()), _LEAST_SCALE * graph.width_of(view)
-    return _caption(view.caption) + _image(source, view.alt, least=least) + _in_words(view.words)
+    tips = "".join(map(_tip, graph.tips_of(view)))
+    return _caption(view.caption) + _image(source, view.alt, least=least, over=tips) + _in_words(view.words)
+
+
+def _tip(tip: graph.Tip) -> str:
+    """An empty place over a node, with what is said when it is pointed at."""
+    place = f"left:{tip.left:.2f}%;top:{tip.top:.2f}%;width:{tip.width:.2f}%;height:{tip.height:.2f}%"
+    return f'<span title="{escape_attribute(tip.text)}" style="position:absolute;{place}"></span>'
 
 
 def _tree(view: TreeView) -> str:

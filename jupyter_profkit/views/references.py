@@ -34,6 +34,9 @@ __all__ = ["graph_view", "report"]
 _MENTIONED = 3
 """Neighbours named in the sentence; the others are counted."""
 
+_WIDEST = 52
+"""Characters in a node; figures that were asked for are never what is cut."""
+
 
 def report(result: Result, **display: Any) -> Report:
     """The report of a reference graph, of type counts or of growth.
@@ -84,14 +87,23 @@ def _role(node: ReferenceNode) -> str:
 
 def _text(node: ReferenceNode) -> str:
     """The second line of a node: what it is, and the figures asked for."""
-    parts = [_called(node)] if _called(node) else []
+    figures = " · ".join(_figures(node))
+    called = _called(node)
+    room = _WIDEST - len(figures) - len(" · ")
+    if figures and len(called) > room:
+        called = f"{called[: max(room, 8) - 1]}…"
+    return " · ".join(filter(None, (called, figures)))
+
+
+def _figures(node: ReferenceNode) -> list[str]:
+    parts = []
     if node.size is not None:
         parts.append(format_size(node.size))
     if node.retained is not None:
         parts.append(f"retains {format_size(node.retained)}")
     if node.refcount is not None:
         parts.append(_count(node.refcount, "ref"))
-    return " · ".join(parts)
+    return parts
 
 
 def _called(node: ReferenceNode) -> str:
@@ -105,7 +117,13 @@ def _count(number: int, noun: str) -> str:
 
 def _finding(graph: ReferenceGraph) -> str:
     """Who refers to whom, in a sentence."""
-    return " ".join(_sentence(graph, node) for node in graph.nodes if node.role == "start")
+    return " ".join(_sentence(graph, node) + _freed(node) for node in graph.nodes if node.role == "start")
+
+
+def _freed(start: ReferenceNode) -> str:
+    if start.retained is None:
+        return ""
+    return f" If {start.name or 'it'} went, {format_size(start.retained)} would be freed."
 
 
 def _sentence(graph: ReferenceGraph, start: ReferenceNode) -> str:

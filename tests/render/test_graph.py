@@ -95,6 +95,22 @@ def test_what_stands_in_a_box_is_legible(role):
     assert contrast(style.dark_soft_ink, style.dark_fill) >= 4.5
 
 
+@pytest.mark.usefixtures("any_engine")
+def test_every_node_has_a_tip_where_it_is_drawn():
+    document = xml.dom.minidom.parseString(graph.render_svg(ROLES).encode())
+    _, _, width, height = (float(number) for number in document.documentElement.getAttribute("viewBox").split())
+    boxes = [
+        [float(group.getElementsByTagName("rect")[-1].getAttribute(name)) for name in ("x", "y", "width", "height")]
+        for group in document.getElementsByTagName("g")
+        if group.getElementsByTagName("rect")
+    ]
+    tips = list(graph.tips_of(ROLES))
+    assert [tip.text for tip in tips] == [f"list {role}" for role in STYLES]
+    for tip, (x, y, across, down) in zip(tips, boxes, strict=True):
+        assert (tip.left, tip.top) == pytest.approx((100 * x / width, 100 * y / height), abs=0.1)
+        assert (tip.width, tip.height) == pytest.approx((100 * across / width, 100 * down / height), abs=0.1)
+
+
 def test_it_is_said_who_drew_it():
     assert graph.drawn_by(ROLES) == find_engines()[0].name
 

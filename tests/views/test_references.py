@@ -67,6 +67,19 @@ def test_figures_that_were_asked_for_stand_in_the_node():
     assert graph_view(found).nodes[0].text == "x · 2.0 KiB · 3 refs"
 
 
+def test_figures_are_not_what_is_cut_of_a_long_description():
+    node = ReferenceNode(0, "bytes", "b" * 44, "start", 0, 3 * 2**19, name="blob", retained=3 * 2**19)
+    (shown,) = graph_view(ReferenceGraph(Session("", 0, 0), Method(""), (node,), ())).nodes
+    assert shown.text.endswith("… · 1.5 MiB · retains 1.5 MiB")
+    assert len(shown.text) <= 52
+
+
+def test_what_would_be_freed_is_in_the_sentence():
+    node = ReferenceNode(0, "list", "1 item", "start", name="x", retained=2**21)
+    found = ReferenceGraph(Session("", 0, 0), Method(""), (node,), ())
+    assert graph_view(found).alt == "x refers to nothing. If x went, 2.0 MiB would be freed."
+
+
 def test_highlighted_objects_have_a_role_of_their_own():
     node = ReferenceNode(0, "list", "x", "object", 0, highlight=True)
     view = graph_view(ReferenceGraph(Session("", 0, 0), Method(""), (node,), ()))

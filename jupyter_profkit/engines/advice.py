@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from jupyter_profkit.engines.reference_names import has_dict
+from jupyter_profkit.engines.instance_dicts import has_dict
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict, mro_dicts
 from jupyter_profkit.source import is_user_file
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from jupyter_profkit.engines.library_readers import array_contents
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import mro_dicts
 
@@ -121,7 +122,7 @@ def _library_readers(blocks: _Blocks) -> Iterator[tuple[int, Callable[[Any], lis
     """What reads the memory that libraries keep outside of Python's objects, by the id of the type."""
     array = _loaded("numpy", "ndarray")
     if array is not None:
-        yield id(array), _ArrayReader(array)
+        yield id(array), array_contents
     for name in ("Array", "ChunkedArray", "RecordBatch", "Table"):
         cls = _loaded("pyarrow", name)
         if cls is not None:
@@ -130,22 +131,6 @@ def _library_readers(blocks: _Blocks) -> Iterator[tuple[int, Callable[[Any], lis
         cls = _loaded(module, name)
         if cls is not None:
             yield id(cls), blocks.of_tensor
-
-
-class _ArrayReader:
-    """What NumPy keeps from the collector: the array that a view looks into, and objects in an array."""
-
-    def __init__(self, array: Any) -> None:
-        self._base, self._dtype = array.base.__get__, array.dtype.__get__
-        self._view = array.view
-        self._array = array
-
-    def __call__(self, obj: Any) -> list[Any]:
-        base = self._base(obj)
-        held = [] if base is None else [base]
-        if self._dtype(obj).kind == "O":
-            held += self._view(obj, self._array).ravel().tolist()  # a plain array first: a subclass runs code
-        return held
 
 
 def _loaded(module: str, name: str) -> Any:

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from jupyter_profkit.engines.advice import Link
-from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
+from jupyter_profkit.engines.instance_dicts import is_own_dict
+from jupyter_profkit.engines.reference_names import ReferenceNamer
 
 __all__ = ["LABELS_TOLD", "PathNamer"]
 

@@ -20,7 +20,8 @@ import types
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from jupyter_profkit.engines.reference_names import is_own_dict, names_in_code
+from jupyter_profkit.engines.instance_dicts import is_own_dict
+from jupyter_profkit.engines.reference_names import names_in_code
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict
 
 __all__ = ["Holder", "Holders"]

@@ -50,7 +50,7 @@ from jupyter_profkit.engines.reference_readers import (
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import mro_dicts
 
-__all__ = ["Reference", "ReferenceNamer", "has_dict", "is_own_dict", "names_in_code", "own_dict_of"]
+__all__ = ["Reference", "ReferenceNamer", "names_in_code"]
 
 _RUNNING: Final = {
     id(types.GeneratorType): ("gi_frame", "gi_yieldfrom"),

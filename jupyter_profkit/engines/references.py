@@ -27,10 +27,11 @@ from typing import Any, Final
 
 from jupyter_profkit.engines.array_holders import ArrayHolders, contents
 from jupyter_profkit.engines.heap_scan import read_referrers
+from jupyter_profkit.engines.instance_dicts import is_own_dict
 from jupyter_profkit.engines.reference_anchors import Anchor, anchor_of
 from jupyter_profkit.engines.reference_draft import LABELS_SHOWN, MAX_NODES, GraphDraft, Predicates
 from jupyter_profkit.engines.reference_holders import Holder, Holders
-from jupyter_profkit.engines.reference_names import ReferenceNamer, is_own_dict
+from jupyter_profkit.engines.reference_names import ReferenceNamer
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import printable
 from jupyter_profkit.model.references import ReferenceEdge, ReferenceNode

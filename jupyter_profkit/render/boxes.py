@@ -11,13 +11,11 @@ that says it is dark.
 from __future__ import annotations
 
 import functools
-import io
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from jupyter_profkit.layout.boxes import (
     HEAD_SIZE,
@@ -34,6 +32,8 @@ from jupyter_profkit.layout.boxes import (
 )
 from jupyter_profkit.layout.drawing import Point
 from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, BoxStyle
+from jupyter_profkit.render.canvas import blank, to_png
+from jupyter_profkit.render.escaping import escape_xml, shown
 from jupyter_profkit.views.report import BoxesView
 
 __all__ = ["render_panels", "render_png", "render_svg"]
@@ -60,7 +60,7 @@ def render_svg(view: BoxesView) -> str:
     parts, x = [], 0.0
     for one in panels:
         if one.caption:
-            parts.append(f'<text class="s l" x="{x + 10:.1f}" y="14">{_escaped(one.caption)}</text>')
+            parts.append(f'<text class="s l" x="{x + 10:.1f}" y="14">{escape_xml(one.caption)}</text>')
         parts.append(f'<g transform="translate({x:.1f},{tops:.1f})">{_body(one.shapes)}</g>')
         x += one.width + _BETWEEN
     return _document(width, height, view.alt, "".join(parts))
@@ -76,8 +76,8 @@ def _together(panels: tuple[Sketch, ...]) -> tuple[float, float, float]:
 def _document(width: float, height: float, alt: str, body: str) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(_printable(alt))}>\n'
-        f"<title>{_escaped(alt)}</title>\n<style>{_css()}</style>\n{body}\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(shown(alt))}>\n'
+        f"<title>{escape_xml(alt)}</title>\n<style>{_css()}</style>\n{body}\n</svg>\n"
     )
 
 
@@ -118,14 +118,6 @@ def _colours(role: str, fill: str, stroke: str, ink: str) -> str:
 
 def _soft(role: str, ink: str) -> str:
     return "".join(f".{role} .{kind}," for kind in "snt") + f".{role} .f{{fill:{ink}}}"
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _escaped(text: str) -> str:
-    return escape(_printable(text))
 
 
 def _parts(role: str) -> tuple[str, str, BoxStyle]:
@@ -182,7 +174,7 @@ def _text(shape: Text) -> str:
     kind = shape.role.split(" ")[0]
     classes = f"{_SHORT[kind]}{' i' * (kind == 'name' and shape.size == INDEX_SIZE)}"
     classes += {"end": " r", "middle": " k"}.get(shape.anchor, "") + " x" * shape.struck
-    return f'<text class="{classes}" x="{_number(shape.x)}" y="{_number(shape.y)}">{_escaped(shape.text)}</text>'
+    return f'<text class="{classes}" x="{_number(shape.x)}" y="{_number(shape.y)}">{escape_xml(shape.text)}</text>'
 
 
 def _arrow(shape: Arrow) -> str:
@@ -212,26 +204,17 @@ def _pair(point: Point) -> str:
 
 def render_png(view: BoxesView) -> bytes:
     """All panels as one PNG, on a transparent ground."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     panels = sketch(view)
     width, height, top = _together(panels)
     dpi = max(40.0, min(120.0, math.sqrt(900_000 * 72**2 / max(width * height, 1.0))))
-    figure = Figure(figsize=(width / 72, height / 72), dpi=dpi)
-    FigureCanvasAgg(figure)
-    figure.patch.set_alpha(0)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
+    axes = blank(width, height, dpi)
     x = 0.0
     for one in panels:
         if one.caption:
             axes.text(
                 x + 10,
                 14,
-                _printable(one.caption),
+                shown(one.caption),
                 fontsize=12,
                 color=LABEL_COLOUR,
                 fontweight="bold",
@@ -241,11 +224,7 @@ def render_png(view: BoxesView) -> bytes:
             for artist in _artists(shape, x, top):
                 axes.add_artist(artist)
         x += one.width + _BETWEEN
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a character that its font lacks is a box in the picture
-        figure.savefig(buffer, format="png", transparent=True)
-    return buffer.getvalue()
+    return to_png(axes)
 
 
 def _artists(shape: Shape, dx: float, dy: float) -> Iterator[Any]:
@@ -270,7 +249,7 @@ def _artists(shape: Shape, dx: float, dy: float) -> Iterator[Any]:
             yield Words(
                 shape.x + dx,
                 shape.y + dy,
-                _printable(shape.text),
+                shown(shape.text),
                 fontsize=shape.size,
                 color=style.soft_ink if kind in _SOFT else style.ink,
                 fontweight="bold" if shape.bold else "normal",

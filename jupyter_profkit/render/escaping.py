@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 
-__all__ = ["escape", "escape_attribute", "prose", "safe"]
+__all__ = ["escape", "escape_attribute", "escape_xml", "prose", "safe", "shown"]
 
 _CODE = re.compile("`([^`]+)`")
 
@@ -47,3 +47,13 @@ def prose(text: str) -> str:
 def escape_attribute(text: str) -> str:
     """`text` for the value of an HTML attribute."""
     return html.escape(safe(text))
+
+
+def shown(text: str) -> str:
+    """`text` with a mark in place of each character that cannot be drawn, or has no place in XML."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def escape_xml(text: str) -> str:
+    """`text` for the content of an XML element, which has no place for most control characters."""
+    return html.escape(shown(text), quote=False)

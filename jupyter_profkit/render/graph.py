@@ -11,11 +11,10 @@ query inside the document makes them better where the page says that it is dark.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from jupyter_profkit.layout.drawing import (
     EDGE_SIZE,
@@ -29,6 +28,8 @@ from jupyter_profkit.layout.drawing import (
 )
 from jupyter_profkit.layout.ladder import draw, paint_png
 from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, style_of
+from jupyter_profkit.render.canvas import blank, to_png
+from jupyter_profkit.render.escaping import escape_xml, shown
 from jupyter_profkit.views.report import GraphView
 
 __all__ = ["Tip", "drawn_by", "render_png", "render_svg", "tips_of", "width_of"]
@@ -53,8 +54,8 @@ def render_svg(view: GraphView) -> str:
     body = "\n".join([*map(_edge, drawing.edges), *map(_node, drawing.nodes)])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'role="img" aria-label={quoteattr(_text(view.alt))} font-family="{_MONO}" text-anchor="middle">\n'
-        f"<title>{_escaped(view.alt)}</title>\n<style>{_css()}</style>\n{body}\n</svg>\n"
+        f'role="img" aria-label={quoteattr(shown(view.alt))} font-family="{_MONO}" text-anchor="middle">\n'
+        f"<title>{escape_xml(view.alt)}</title>\n<style>{_css()}</style>\n{body}\n</svg>\n"
     )
 
 
@@ -125,17 +126,9 @@ def _css() -> str:
     return f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
-def _text(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _escaped(text: str) -> str:
-    return escape(_text(text))
-
-
 def _node(placed: PlacedNode) -> str:
     role = placed.node.role if placed.node.role in STYLES else "object"
-    parts = [f"<title>{_escaped(_tip(placed))}</title>", *_boxes(placed), *_lines(placed)]
+    parts = [f"<title>{escape_xml(_tip(placed))}</title>", *_boxes(placed), *_lines(placed)]
     return f'<g class="{role}" data-node="{placed.node.id}">{"".join(parts)}</g>'  # js/graph.js asks for it
 
 
@@ -161,13 +154,13 @@ def _lines(placed: PlacedNode) -> Iterator[str]:
         y = placed.y + (-4.0 if both else 3.5)
         yield (
             f'<text class="t" x="{placed.x:.1f}" y="{y:.1f}" font-family="{_SANS}" font-size="{TITLE_SIZE:g}" '
-            f'font-weight="600" fill="{style.soft_ink}">{_escaped(title)}</text>'
+            f'font-weight="600" fill="{style.soft_ink}">{escape_xml(title)}</text>'
         )
     if text:
         y = placed.y + (10.5 if both else 3.8)
         yield (
             f'<text class="v" x="{placed.x:.1f}" y="{y:.1f}" font-size="{TEXT_SIZE:g}" fill="{style.ink}" '
-            f'xml:space="preserve">{_escaped(text)}</text>'
+            f'xml:space="preserve">{escape_xml(text)}</text>'
         )
 
 
@@ -183,7 +176,7 @@ def _edge(placed: PlacedEdge) -> str:
         x, y = placed.label_at[0], _baseline(placed)
         parts.append(
             f'<text class="l" x="{x:.1f}" y="{y:.1f}" font-size="{EDGE_SIZE:g}" '
-            f'fill="{LABEL_COLOUR}">{_escaped(clip(placed.edge.label, "edge"))}</text>'
+            f'fill="{LABEL_COLOUR}">{escape_xml(clip(placed.edge.label, "edge"))}</text>'
         )
     return f"<g>{''.join(parts)}</g>"
 
@@ -230,23 +223,12 @@ def _pair(point: Point) -> str:
 
 
 def _paint(drawing: Drawing) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(drawing.width / 72, drawing.height / 72), dpi=drawing.dpi)
-    FigureCanvasAgg(figure)
-    figure.patch.set_alpha(0)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.set_xlim(0, drawing.width)
-    axes.set_ylim(drawing.height, 0)
+    axes = blank(drawing.width, drawing.height, drawing.dpi)
     for edge in drawing.edges:
         _paint_edge(axes, edge)
     for node in drawing.nodes:
         _paint_node(axes, node)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", transparent=True)
-    return buffer.getvalue()
+    return to_png(axes)
 
 
 def _paint_edge(axes: Any, placed: PlacedEdge) -> None:

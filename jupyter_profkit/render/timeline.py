@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import functools
-import html
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from jupyter_profkit.render.escaping import escape_xml
 from jupyter_profkit.units import MIB, format_change
 from jupyter_profkit.views.report import Curve, Span, TimelineView
 
@@ -75,7 +75,7 @@ def render_svg(view: TimelineView, width: int = 640) -> str:
     strip = _Strip.of(view, width, height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
-        f"<title>{_xml(view.alt)}</title>",
+        f"<title>{escape_xml(view.alt)}</title>",
         f"<style>{_STRIP_STYLE}</style>",
     ]
     for number, curve in enumerate(view.curves[: len(_CURVES)]):
@@ -125,14 +125,7 @@ def _strip_peak(strip: _Strip, view: TimelineView, width: int) -> Iterator[str]:
     yield f'<circle cx="{x}" cy="{y}" r="3.2" fill="{_PEAK}"/>'
     share = float(x) / width
     anchor = "start" if share < 0.25 else "end" if share > 0.75 else "middle"
-    yield f'<text x="{x}" y="12" text-anchor="{anchor}">{_xml(view.peak_label)}</text>'
-
-
-def _xml(text: str) -> str:
-    """`text` for XML, which has no place for most control characters."""
-    return html.escape(
-        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    )
+    yield f'<text x="{x}" y="12" text-anchor="{anchor}">{escape_xml(view.peak_label)}</text>'
 
 
 # The plot

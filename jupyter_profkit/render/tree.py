@@ -10,8 +10,8 @@ an outline and bold letters besides its colour. A name is cut to what its box ho
 from __future__ import annotations
 
 from typing import Final
-from xml.sax.saxutils import escape
 
+from jupyter_profkit.render.escaping import escape_xml
 from jupyter_profkit.render.letters import cut
 from jupyter_profkit.render.letters import width as width_of
 from jupyter_profkit.views.report import TreeBox, TreeView
@@ -54,7 +54,8 @@ def render_svg(view: TreeView) -> str:
     boxes = "".join(map(_box, view.boxes))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img"><title>{_xml(view.alt)}</title><style>{_STYLE}</style>'
+        f'viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img"><title>{escape_xml(view.alt)}</title>'
+        f"<style>{_STYLE}</style>"
         f"{boxes}{_legend(n_levels * _ROW + 16)}</svg>"
     )
 
@@ -64,8 +65,8 @@ def _box(box: TreeBox) -> str:
     width = max(box.width * (_WIDTH - 2) - 1, 0.6)
     rect = f'<rect x="{x:.1f}" y="{y:.0f}" width="{width:.1f}" height="{_ROW - 2:.0f}" rx="2"/>'
     label = _fitted(box, width - 2 * _PADDING)
-    text = f'<text x="{x + _PADDING:.1f}" y="{y + 13:.0f}">{_xml(label)}</text>' if label else ""
-    tip = "\n".join(map(_xml, (box.label, box.place, box.figure)))  # js/flame.js reads it, too
+    text = f'<text x="{x + _PADDING:.1f}" y="{y + 13:.0f}">{escape_xml(label)}</text>' if label else ""
+    tip = "\n".join(map(escape_xml, (box.label, box.place, box.figure)))  # js/flame.js reads it, too
     return f'<g class="{_CLASSES.get(box.kind, "l")}"><title>{tip}</title>{rect}{text}</g>'
 
 
@@ -86,8 +87,3 @@ def _fitted(box: TreeBox, width: float) -> str:
         if width_of(text) <= room:
             return text
     return cut(box.label, room) if room >= 3 else ""
-
-
-def _xml(text: str) -> str:
-    """`text` for XML, which has no place for most control characters."""
-    return escape("".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text))

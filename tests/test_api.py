@@ -302,3 +302,54 @@ def test_a_block_with_nothing_in_it_leaves_nothing():
         with objleaks() as left:
             pass
         assert left.records == ()
+
+
+CAUSES = """
+import mmap
+import numpy as np
+from jupyter_profkit import memprofile
+
+def show(name, p):
+    print(name, "|", " ".join(p.result.report().notes))
+
+with memprofile() as p:
+    array = np.zeros(60_000_000, "u1")
+show("untouched", p)
+with memprofile() as p:
+    region = mmap.mmap(-1, 60_000_000)
+    region.write(b"x" * 60_000_000)
+show("no heap", p)
+with memprofile() as p:
+    blocks = [bytearray(100_000) for _ in range(600)]
+    last = bytearray(100_000)  # above them, so that they cannot be given back
+    del blocks
+show("kept by the allocator", p)
+with memprofile() as p:
+    again = [bytearray(100_000) for _ in range(500)]
+show("reused", p)
+with memprofile() as p:
+    both = bytearray(60_000_000)
+show("agree", p)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(
+    sys.platform != "linux" or sys.version_info[:2] == (3, 12), reason="memray may crash this Python, or is not here"
+)
+def test_each_cause_of_a_difference_between_heap_and_resident_memory_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "causes.py"
+    script.write_text(CAUSES)
+    done = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    said = dict(line.split(" | ") for line in done.stdout.splitlines())
+    assert "57.2 MiB of the heap never became resident: its pages have not been touched yet" in said["untouched"]
+    assert "57.2 MiB became resident without being on the run's heap" in said["no heap"]
+    assert "stayed resident though it was freed: the allocator keeps it" in said["kept by the allocator"]
+    assert "47.7 MiB of the heap needed no new memory: it reused memory that was freed before" in said["reused"]
+    assert said["agree"] == ""

@@ -177,7 +177,7 @@ class LineMemoryMeasurement:
         least = found.growth * len(found.after_first) / 10
         grew = {(filename, lineno): n_bytes for (filename, _, lineno), n_bytes in laps.growing().items()}
         bill = self._heap.bill.lines if self._heap is not None else {}
-        held = {place: figures.kept for place, figures in bill.items() if figures.n_kept >= len(found.after_first)}
+        held = {place: figures.blocks for place, figures in bill.items() if figures.n_blocks >= len(found.after_first)}
         lines = [_growing_line(*place, n_bytes) for place, n_bytes in (held or grew).items() if n_bytes >= least]
         return replace(found, growing=tuple(sorted(lines, key=lambda line: -line.n_bytes)))
 

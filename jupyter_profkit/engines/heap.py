@@ -26,6 +26,7 @@ from __future__ import annotations
 import ast
 import ctypes
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -53,6 +54,8 @@ _SNAPSHOT_INTERVAL = 60_000
 _ARENA = 1024 * 1024
 """Bytes that Python maps at once for small objects, at most."""
 
+_USES_MEMRAY = re.compile(r"^\s*(?:import|from)\s+memray\b|\bmemray\.Tracker\b|^%%memray_")
+
 _NOBODYS = "(code that no line of yours called)"
 _LEAST_SHARE = 0.001
 """Of the peak: lighter call paths count on their callers."""
@@ -68,8 +71,10 @@ class HeapFigures:
 
     at_peak: int = 0
     kept: int = 0
-    n_kept: int = 0
-    """Allocations that were held at the end."""
+    blocks: int = 0
+    """Of what was kept, that which is no arena: an arena stays for a single object in it, whose ever that is."""
+    n_blocks: int = 0
+    """In so many pieces."""
 
 
 @dataclass(slots=True)
@@ -132,7 +137,7 @@ class HeapEngine:
         holder = profile_holder() if sys.getprofile() is not None else None
         if holder is not None:
             raise EngineBusyError(f"sys.setprofile is held by {holder}")
-        if self._scope.block is not None and any("memray" in line for line in source_lines(self._scope.block)):
+        if self._scope.block is not None and any(map(_USES_MEMRAY.search, source_lines(self._scope.block))):
             raise EngineBusyError("the code uses memray itself, and a process can have only one tracker")
         self._folder = Path(tempfile.mkdtemp(prefix="jupyter_profkit_heap_"))
         destination = memray.FileDestination(self._file, compress_on_exit=False)
@@ -248,7 +253,7 @@ def _put_back(hook: Any, thread_hook: Any) -> None:
 
 
 def _read_bill(path: Path, scope: Scope) -> HeapBill:
-    from memray import FileReader
+    from memray import AllocatorType, FileReader
 
     bill, places = HeapBill(), _Places(scope)
     roots: list[Frame] = []
@@ -263,7 +268,9 @@ def _read_bill(path: Path, scope: Scope) -> HeapBill:
             figures = _figures_of(bill, places, record)
             if figures is not None:
                 figures.kept += record.size
-                figures.n_kept += record.n_allocations
+                if record.allocator != AllocatorType.MMAP:
+                    figures.blocks += record.size
+                    figures.n_blocks += record.n_allocations
                 bill.kept += record.size
     bill.stacks = CallTree(merged(roots), unit="bytes").prune(_LEAST_SHARE)
     return bill

@@ -194,7 +194,7 @@ def test_unloading_takes_the_transformer_away(kernel: Kernel) -> None:
     assert kernel.value("runs") == "4"
 
 
-LEAK = "leaked = []\ndef leak(n):\n    temporary = bytearray(2 * n)\n    leaked.append(bytearray(n))\n    return len(temporary)"
+LEAK = "leaked = []\ndef leak(n):\n    temporary = [x * 2 for x in range(200_000)]\n    leaked.append(bytearray(n))\n    return len(temporary)"
 
 
 def test_a_leak_is_told_with_its_size_and_line(kernel: Kernel) -> None:

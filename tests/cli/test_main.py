@@ -149,7 +149,7 @@ def test_scripts_written_for_memory_profiler_run_unchanged(tmp_path: Path, first
     assert not answer.stderr
     assert answer.stdout.startswith("done")
     assert "Filename:" not in answer.stdout  # memory_profiler's own table
-    lines = answer.stdout.splitlines()
+    lines = [line.lstrip("▸ ") for line in answer.stdout.splitlines()]
     assert float(next(line for line in lines if "block = bytearray" in line).split()[2]) == pytest.approx(19.1, abs=0.5)
     assert float(next(line for line in lines if "other = bytearray" in line).split()[2]) == pytest.approx(28.6, abs=0.5)
 

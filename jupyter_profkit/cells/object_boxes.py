@@ -124,6 +124,8 @@ class BoxesMeasurement:
         self._before: BoxPicture | None = None
         self._after: BoxPicture | None = None
         self._notes: tuple[str, ...] = ()
+        self._drawn: tuple[str, ...] | None = None
+        self._there: frozenset[str] = frozenset()
 
     def start(self) -> None:
         if self._diff:
@@ -138,14 +140,15 @@ class BoxesMeasurement:
 
     def result(self, session: Session) -> ObjectBoxes:
         assert self._after is not None
-        title = " ".join(["%%objrefs --teach", *self._names, *["--diff"] * self._diff, f" {session.title}"])
+        options = " ".join(["--teach", *self._names, *["--diff"] * self._diff])
+        title = f"%%objrefs  {session.title}  {options}"
         named = Session(title, session.started, session.duration, session.outcome, session.error_at)
         return ObjectBoxes(named, Method(_READ_HOW, notes=self._notes), self._after, self._before)
 
     def _variables(self) -> tuple[dict[str, Any], list[str]]:
         """What is there under each name, and a sentence on each that is not."""
         if not self._names:
-            return variables_of(self._shell), []
+            return self._own_variables(), []
         found: dict[str, Any] = {}
         missing = []
         for name in self._names:
@@ -154,6 +157,18 @@ class BoxesMeasurement:
             except TargetError as error:
                 missing.append(f"Not drawn: {error}")
         return found, missing
+
+    def _own_variables(self) -> dict[str, Any]:
+        """The user's variables; after the cell those drawn before, and what the cell made, not older ones."""
+        if self._drawn is None:
+            self._there = frozenset(self._shell.user_ns)
+            drawn = variables_of(self._shell)
+            self._drawn = tuple(drawn)
+            return drawn
+        now = {name: value for name, value in self._shell.user_ns.items() if _is_drawn(self._shell, name, value)}
+        old = {name: now[name] for name in self._drawn if name in now}
+        made = [(name, value) for name, value in now.items() if name not in self._there]
+        return {**old, **dict(made[-_MOST_VARIABLES:])}
 
 
 def variables_of(shell: Any) -> dict[str, Any]:

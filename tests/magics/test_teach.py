@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -41,7 +42,7 @@ def test_without_names_the_variables_are_drawn_and_no_function_or_module(kernel)
 def test_before_and_after_a_cell_are_shown_and_the_cell_stays_a_cell(kernel):
     reply = kernel.run("%%objrefs --teach a c --diff\nb.append(3)\nc = list(a)\nlen(c)")
     (report,) = reply.reports
-    assert report.startswith("%%objrefs --teach a c --diff  In [")
+    assert re.match(r"%%objrefs  In \[\d+\]  --teach a c --diff\n", report)
     assert "`c` is new: a list of its own." in report
     assert "The list `a` changed: `[2]` is new, 3." in report
     assert "Now `c` is a copy of `a` whose items are shared (`a[1]` and `c[1]` are the same list)." in report
@@ -53,6 +54,15 @@ def test_before_and_after_a_cell_are_shown_and_the_cell_stays_a_cell(kernel):
 def test_what_is_made_and_dropped_in_the_cell_is_no_object_that_was_there_before(kernel):
     report = text(kernel, "%%objrefs --diff a\na = [1, [2]]")
     assert "`a` was a list and is now a new list." in report
+
+
+def test_of_many_variables_none_is_gone_because_others_were_made(kernel):
+    kernel.run("\n".join(f"many_{number} = {number}" for number in range(30)))
+    report = text(kernel, "%%objrefs --diff\nmade = 1\nmade_too = 2")
+    assert "`made` is new: 1." in report
+    assert "gone" not in report
+    assert "many_0 " not in report
+    assert "`many_29` is gone." in text(kernel, "%%objrefs --diff\ndel many_29")
 
 
 def test_a_cell_can_end_with_a_graph(kernel):

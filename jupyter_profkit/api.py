@@ -337,6 +337,10 @@ def _show(result: Result, values: Values, stream: TextIO | None) -> None:
         display(report)
     else:
         print_report(report, stream)
+    if values.explore and stream is None:
+        from jupyter_profkit.widgets import show_controls
+
+        show_controls(result, values.compare, **values.only(DISPLAY))
 
 
 def _in_a_kernel() -> bool:

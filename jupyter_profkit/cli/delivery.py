@@ -47,6 +47,10 @@ def deliver(
             failures.append(error)
     if not values.get("quiet"):
         print_report(report)
+        if values.get("explore"):
+            from jupyter_profkit.widgets import show_controls
+
+            show_controls(result)
     if values.get("text_file"):
         Path(values.text_file).expanduser().write_text(f"{report}\n", encoding="utf-8")
     if failures:

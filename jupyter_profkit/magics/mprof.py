@@ -98,6 +98,8 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         if len(timelines) == 1:
             self.deliver(timelines[0], values)
             return timelines[0]
+        if values.explore:
+            raise OptionError("--explore takes one recording; several in one plot are zoomed into with -w FROM,TO")
         self._show_overlay(timelines, names, values)
         return timelines
 

@@ -18,6 +18,7 @@ _SETS: Final = {
     "functions": (cprofile.CPROFILE, cprofile.DISPLAY),
     "functions_comparison": (cprofile.CPROFILE, ("limit",)),
     "timeline": (mprof.MPROF_PLOT, mprof.DISPLAY),
+    "leaks": (objects.OBJLEAKS, objects.OBJLEAKS_DISPLAY),
     "namespace_memory": (objects.MEMWHOS, objects.MEMWHOS_DISPLAY),
     "type_counts": (objrefs.OBJTYPES, ("limit",)),
     "type_growth": (objrefs.OBJGROWTH, ("limit",)),

@@ -295,3 +295,10 @@ def test_help_and_completion(kernel: Kernel, magic: str) -> None:
     assert "--interval" in text
     completed = kernel.client.complete(f"%{magic} --sl", reply=True, timeout=30)
     assert completed["content"]["matches"] == ["--slope"]
+
+
+def test_controls_are_for_one_recording(kernel: Kernel) -> None:
+    kernel.run("%%mprof_plot -q -v first\nx = [0] * 100_000")
+    reply = kernel.run("%mprof_plot --explore first first")
+    assert reply.displays == []
+    assert "UsageError: --explore takes one recording" in reply.stderr + reply.traceback

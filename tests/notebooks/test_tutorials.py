@@ -67,6 +67,8 @@ def cleaned(notebook: Any) -> Any:
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its model is gone
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
     return notebook
 

@@ -1,7 +1,7 @@
 """Objects to described graphs and counts.
 
     graph = draw_references([x, y], back=True, names=["x", "y"])
-    growth = measure_growth(limit=4)
+    counts = count_types(limit=4)
 
 The filters are the only code of the user's that runs here, besides ``repr`` if it is
 asked for.
@@ -18,25 +18,20 @@ from jupyter_profkit.engines.reference_anchors import LiveReferences, keep_live
 from jupyter_profkit.engines.reference_draft import Predicates
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
-from jupyter_profkit.engines.type_counts import TypeCounter, records_of
 from jupyter_profkit.engines.type_counts import count_types as count_all_types
+from jupyter_profkit.engines.type_counts import records_of
 from jupyter_profkit.errors import TargetError
-from jupyter_profkit.model.references import ReferenceGraph, TypeCounts, TypeGrowth, TypeRecord
+from jupyter_profkit.model.references import ReferenceGraph, TypeCounts
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.source import running_shell
 
 __all__ = [
-    "GrowthMeasurement",
     "count_types",
     "draw_references",
-    "measure_growth",
 ]
 
 _COUNTED_BY = "objgraph, over all objects that the garbage collector tracks"
-_COLLECTED = "Counted after a full collection: what only waits to be collected is not growth."
 _NOT_TRACKED = "Numbers, strings and containers of only those are not tracked, and not counted."
-
-_since_last = TypeCounter()
 
 
 def draw_references(
@@ -132,55 +127,3 @@ def count_types(
         tuple(records_of(counts, shortnames=shortnames)[: limit or None]),
         n_objects,
     )
-
-
-def measure_growth(
-    limit: int | None = 10, *, shortnames: bool = True, counter: TypeCounter | None = None
-) -> TypeGrowth:
-    """The types of which there are more objects than at the last call, after a full collection.
-
-    The first call has nothing to compare with: everything is growth, and `TypeGrowth.since` is empty.
-
-    Parameters
-    ----------
-    limit : types to tell; all of them if 0 or None.
-    shortnames : types without their modules.
-    counter : remembers the last call; one of this process by default.
-    """
-    counter = counter or _since_last
-    since = "" if counter.is_first else "the last %objgrowth"
-    started, clock = time.time(), time.perf_counter()
-    records = counter.grown(shortnames=shortnames)
-    session = Session("%objgrowth", started, time.perf_counter() - clock)
-    return _growth(session, records, limit, since)
-
-
-class GrowthMeasurement:
-    """The growth that a cell causes, behind ``%%objgrowth``.
-
-    Parameters
-    ----------
-    limit : types to tell; all of them if 0 or None.
-    shortnames : types without their modules.
-    """
-
-    def __init__(self, limit: int | None = 10, *, shortnames: bool = True) -> None:
-        self._limit = limit
-        self._shortnames = shortnames
-        self._counter = TypeCounter()
-        self._records: list[TypeRecord] | None = None
-
-    def start(self) -> None:
-        self._counter.mark()
-
-    def stop(self) -> None:
-        if self._records is None:
-            self._records = self._counter.grown(shortnames=self._shortnames)
-
-    def result(self, session: Session) -> TypeGrowth:
-        return _growth(session, self._records or [], self._limit, f"the start of {session.title}")
-
-
-def _growth(session: Session, records: list[TypeRecord], limit: int | None, since: str) -> TypeGrowth:
-    method = Method(_COUNTED_BY, n_events=sum(record.count for record in records), notes=(_COLLECTED, _NOT_TRACKED))
-    return TypeGrowth(session, method, tuple(records[: limit or None]), since)

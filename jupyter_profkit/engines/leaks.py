@@ -57,6 +57,8 @@ class Group:
 @dataclass
 class SortedOut:
     groups: list[Group] = field(default_factory=list)
+    types: dict[int, tuple[type, int]] = field(default_factory=dict)
+    """By the id of a type, how many of all these objects are of it."""
     n_machinery: int = 0
     """Objects of the interpreter and the shell."""
     notes: list[str] = field(default_factory=list)
@@ -338,6 +340,7 @@ class _Sorter:
             if not self._is_told[key] or (is_machinerys(cls) and entry.root.kind != "variable"):
                 result.n_machinery += 1
                 continue
+            result.types[id(cls)] = cls, result.types.get(id(cls), (cls, 0))[1] + 1
             if entry.root.kind == "import":
                 cls = types.ModuleType
             group = groups.get((entry.root, id(cls)))

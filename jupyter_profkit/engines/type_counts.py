@@ -18,15 +18,33 @@ import ast
 import collections
 import gc
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jupyter_profkit.engines.referents import referents
-from jupyter_profkit.engines.safe_repr import printable, type_name
+from jupyter_profkit.engines.safe_repr import exact_name, printable, type_name
 from jupyter_profkit.model.references import TypeRecord
 
-__all__ = ["TypeCounter", "count_types", "records_of"]
+__all__ = ["TypeCounter", "count_types", "counted_name", "growth_of", "records_of"]
 
 _OURS = "jupyter_profkit."
+_PYTHONS_OWN = (
+    *("builtins.", "weakref.", "_weakref.", "_thread.", "threading.", "contextlib.", "collections.", "functools."),
+    *(
+        "_contextvars.",
+        "asyncio.",
+        "_asyncio.",
+        "types.",
+        "IPython.",
+        "ipykernel.",
+        "zmq.",
+        "sqlite3.",
+        "tornado.",
+        "traitlets.",
+    ),
+)
+_FLOOR = 10
+"""Objects of a type of Python's own that a shell makes for itself when it runs a cell, at most."""
 
 
 def count_types(keep: Callable[[Any], bool] | None = None) -> dict[str, int]:
@@ -42,11 +60,20 @@ def count_types(keep: Callable[[Any], bool] | None = None) -> dict[str, int]:
         counts = objgraph.typestats(shortnames=False, filter=keep)
     except Exception:  # a metaclass can make __name__ and __module__ fail; then count without asking it
         objects = (obj for obj in gc.get_objects() if keep is None or keep(obj))
-        counts = collections.Counter(type_name(type(obj), short=False) for obj in objects)
+        counts = collections.Counter(counted_name(type(obj)) for obj in objects)
     if keep is None:
         parts = _in_syntax_trees()
         counts = {name: count - parts.get(name, 0) for name, count in counts.items()}
     return {name: count for name, count in counts.items() if count and not _is_machinery(str(name))}
+
+
+def counted_name(cls: type) -> str:
+    """A type as it is counted: by module and name, as objgraph has it."""
+    try:
+        module = exact_name(type.__dict__["__module__"].__get__(cls))
+    except AttributeError:
+        module = ""
+    return f"{module}.{type_name(cls)}" if module else type_name(cls)
 
 
 def _is_machinery(name: str) -> bool:
@@ -97,12 +124,40 @@ class TypeCounter:
         gc.collect()
         self._last = count_types()
 
-    def grown(self, *, shortnames: bool = True) -> list[TypeRecord]:
-        """The types of which there are more than at the last count, most growth first; this is the next last."""
+    def grown(self, *, shortnames: bool = True, n_cells: int = 1) -> list[TypeRecord]:
+        """The types of which there are more than at the last count, most growth first; this is the next last.
+
+        Parameters
+        ----------
+        shortnames : types without their modules.
+        n_cells : cells that a shell has run since.
+        """
         before = self._last
         self.mark()
-        records = records_of(self._last or {}, before, shortnames=shortnames)
-        return sorted((record for record in records if record.growth > 0), key=lambda record: -record.growth)
+        now = self._last or {}
+        records = [one for one in records_of(now, before, shortnames=shortnames) if one.growth > 0]
+        if before is not None:
+            grown = {name: 1 for name, count in now.items() if count > before.get(name, 0)}
+            users = _named({name: 1 for name in grown if not name.startswith(_PYTHONS_OWN)}, shortnames=shortnames)
+            most = _FLOOR * n_cells
+            records = [replace(one, is_floor=one.growth <= most and one.type not in users) for one in records]
+        return sorted(records, key=lambda record: (record.is_floor, -record.growth))
+
+
+def growth_of(
+    before: Mapping[str, int], after: Mapping[str, int], made: Mapping[str, int], *, shortnames: bool = True
+) -> list[TypeRecord]:
+    """The types in `made`, most growth first, with what was made of them.
+
+    Parameters
+    ----------
+    before, after : counts by full name.
+    made : objects made in between and still there, by full name.
+    """
+    new = _named(made, shortnames=shortnames)
+    records = [one for one in records_of(after, before, shortnames=shortnames) if one.type in new]
+    records = [replace(one, new=new[one.type]) for one in records]
+    return sorted(records, key=lambda record: (-max(record.growth, 0), -record.new, record.type))
 
 
 def _named(counts: Mapping[str, int], *, shortnames: bool) -> dict[str, int]:

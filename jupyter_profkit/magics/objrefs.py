@@ -33,6 +33,9 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     openers: ClassVar = {"objgrowth": "open_objgrowth", "objrefs": "open_objrefs"}
     kind: ClassVar = "references"
 
+    _counted_at = 0
+    """The number of the cell that counted last."""
+
     @cached_property
     def _counter(self) -> TypeCounter:
         from jupyter_profkit.engines.type_counts import TypeCounter
@@ -118,20 +121,26 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     @no_var_expand
     @line_cell_magic
     def objgrowth(self, line: str, cell: str | None = None) -> Any:
-        from jupyter_profkit.cells.references import measure_growth
+        from jupyter_profkit.cells.growth import measure_growth
 
         values = self.parse_alone(OBJGROWTH, line)
         if cell is not None:  # the body that another cell magic passes on
             return self.line_or_cell(values, cell, "%%objgrowth", self._open)
-        result = measure_growth(values.limit, shortnames=values.shortnames, counter=self._counter)
-        return self._hand_out(result, values)
+        n_cells = self.shell.execution_count - self._counted_at
+        result = measure_growth(
+            values.limit, shortnames=values.shortnames, counter=self._counter, n_cells=max(1, n_cells)
+        )
+        handed_out = self._hand_out(result, values)
+        self._counter.mark()  # what showing it has imported is nobody's growth
+        self._counted_at = self.shell.execution_count
+        return handed_out
 
     objgrowth.__doc__ = OBJGROWTH.help()
 
     def _open(self, values: Values, _filename: str) -> Opened:
-        from jupyter_profkit.cells.references import GrowthMeasurement
+        from jupyter_profkit.cells.growth import GrowthMeasurement
 
-        measurement = GrowthMeasurement(values.limit, shortnames=values.shortnames)
+        measurement = GrowthMeasurement(values.limit, shortnames=values.shortnames, shell=self.shell)
         return Opened(measurement, lambda result: self.deliver(result, values))
 
     def _hand_out(self, result: Result, values: Values) -> Result | None:

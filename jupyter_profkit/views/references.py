@@ -213,13 +213,16 @@ def _counts_report(counts: TypeCounts, limit: int | None) -> Report:
 
 def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
     records = growth.records[: limit or None]
-    most = max((record.growth for record in records), default=1)
-    rows = tuple(
-        Row((Cell(record.type), Cell(f"{record.count:,}"), Cell(f"+{record.growth:,}", bar=record.growth / most)))
-        for record in records
-    )
+    most = max((record.growth for record in records), default=1) or 1
+    has_new = any(record.new for record in records)
+    rows = []
+    for record in records:
+        bar = max(0, record.growth) / most
+        cells = [Cell(record.type), Cell(f"{record.count:,}"), Cell(f"{record.growth:+,}", bar, muted=record.is_floor)]
+        rows.append(Row((*cells, *([Cell(f"{record.new:,}")] if has_new else []))))
     title = growth.session.title
-    table = TableView("Types that grew", _columns("Objects", "Growth"), rows)
+    columns = _columns("Objects", "Growth", *["New"] * has_new)
+    table = TableView("Types that grew" if not has_new else "Types that the cell made objects of", columns, tuple(rows))
     return Report(
         title=title if title.startswith("%") else f"%%objgrowth  {title}",
         headline=_growth_headline(growth),
@@ -233,11 +236,14 @@ def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
 def _growth_headline(growth: TypeGrowth) -> str:
     if not growth.since:
         return "The first count, nothing to compare with yet: the next %objgrowth shows what grew."
-    if not growth.records:
+    records = [record for record in growth.records if not record.is_floor and (record.growth > 0 or record.new)]
+    if not records:
         return f"Nothing grew since {growth.since}."
-    first = growth.records[0]
-    others = len(growth.records) - 1
+    first = records[0]
+    others = len(records) - 1
     more = f"; {_count(others, 'other type')} grew too" if others else ""
+    if first.growth <= 0:
+        return f"Since {growth.since}: as many objects went as came; {first.new:,} {_plural(first.type)} are new."
     return f"Since {growth.since}: {first.growth:,} more {_plural(first.type)}{more}."
 
 

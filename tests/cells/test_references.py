@@ -7,11 +7,10 @@ import weakref
 import pytest
 
 from jupyter_profkit.cells.expressions import evaluate, predicate_of
+from jupyter_profkit.cells.growth import GrowthMeasurement, measure_growth
 from jupyter_profkit.cells.references import (
-    GrowthMeasurement,
     count_types,
     draw_references,
-    measure_growth,
 )
 from jupyter_profkit.engines.type_counts import TypeCounter
 from jupyter_profkit.errors import TargetError
@@ -169,7 +168,8 @@ def test_the_growth_of_a_stretch_of_code_is_measured():
     kept = [Kept() for _ in range(1000)]
     measurement.stop()
     measurement.stop()
-    del kept
     growth = measurement.result(Session("In [7]", 0, 0))
-    assert (growth.records[0].type, growth.records[0].growth) == ("Kept", 1000)
+    record = growth.records[0]
+    assert (record.type, record.growth, record.new) == ("Kept", 1000, 1000)
+    assert len(kept) == 1000
     assert growth.since == "the start of In [7]"

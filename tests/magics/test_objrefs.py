@@ -133,14 +133,31 @@ def test_the_growth_that_a_cell_causes_is_told_and_its_value_shown(kernel):
     assert reply.value == "1000"
     (report,) = reply.reports
     assert report.startswith("%%objgrowth  In [")
-    (growth,) = re.findall(r"^list +[\d,]+ +\+([\d,]+)", report, re.MULTILINE)
+    ((growth, new),) = re.findall(r"^list +[\d,]+ +\+([\d,]+) +([\d,]+)$", report, re.MULTILINE)
+    assert new == "1,001"
     assert abs(int(growth.replace(",", "")) - 1001) <= 10  # lists of the kernel's own come and go
 
 
-def test_a_cell_that_grows_nothing_has_little_to_tell(kernel):
-    (report,) = kernel.run("%%objgrowth\npass").reports
-    growth = re.findall(r"\+(\d+)$", report, re.MULTILINE)
-    assert sum(map(int, growth)) <= 5  # the kernel's event loop may hold a handle more
+def test_cells_that_leave_nothing_have_nothing_to_tell():
+    with running_kernel() as fresh:
+        for body in ("pass", "1 + 1", "# nothing", "1 + 1", "n = 1", "import time; time.sleep(0.01)"):
+            (report,) = fresh.run(f"%%objgrowth\n{body}").reports
+            assert "Nothing grew since the start of In [" in report, report
+
+
+def test_as_many_dropped_as_made_are_new_without_growth(kernel):
+    kernel.run("kept = [[n] for n in range(1_000)]")
+    (report,) = kernel.run("%%objgrowth\ndel kept[:]\nkept += [[n] for n in range(1_000)]").reports
+    ((growth, new),) = re.findall(r"^list +[\d,]+ +([+-][\d,]+) +([\d,]+)$", report, re.MULTILINE)
+    assert new == "1,000"
+    assert abs(int(growth.replace(",", ""))) <= 10
+
+
+def test_ten_empty_cells_in_a_row_grow_nothing(kernel):
+    kernel.run("%objgrowth")
+    for body in ["pass", "1 + 1"] * 5:
+        kernel.run(body)
+        assert "Nothing grew since the last %objgrowth." in words(kernel, "%objgrowth")
 
 
 def test_a_cell_that_fails_has_a_report_and_its_error(kernel):

@@ -6,9 +6,12 @@ cut("clean(df)", 6)     'clean…'
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 import unicodedata
+from collections.abc import Iterator
 
-__all__ = ["cut", "pad", "width"]
+__all__ = ["cut", "pad", "width", "wrap"]
 
 
 def width(text: str) -> int:
@@ -38,3 +41,28 @@ def pad(text: str, room: int, *, left: bool) -> str:
     """`text` filled up with spaces, aligned at the left or at the right."""
     spaces = " " * (room - width(text))
     return text + spaces if left else spaces + text
+
+
+def wrap(text: str, room: int, indent: str = "") -> list[str]:
+    """`text` in lines of at most `room` columns, broken at spaces; `indent` stands before all but the first."""
+    if text.isascii():
+        return textwrap.wrap(text, room, subsequent_indent=indent)
+    lines, line = [], ""
+    for word in itertools.chain.from_iterable(_pieces(each, room - len(indent)) for each in text.split()):
+        longer = f"{line} {word}" if line.strip() else line + word
+        if width(longer) > room and line.strip():
+            lines.append(line)
+            longer = indent + word
+        line = longer
+    return [*lines, line] if line.strip() else lines
+
+
+def _pieces(word: str, room: int) -> Iterator[str]:
+    """A word, or the parts of one that is longer than a line."""
+    start = taken = 0
+    for n, character in enumerate(word):
+        taken += _width_of(character)
+        if taken > max(room, 2):
+            yield word[start:n]
+            start, taken = n, _width_of(character)
+    yield word[start:]

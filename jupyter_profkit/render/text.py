@@ -9,13 +9,12 @@ the same rows, and control characters in anybody's source or names are made visi
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.ink import Ink, wants_colour, width_of
-from jupyter_profkit.render.letters import cut
+from jupyter_profkit.render.letters import cut, wrap
 from jupyter_profkit.render.text_table import table_lines
 from jupyter_profkit.render.timeline import sparkline
 from jupyter_profkit.views.report import (
@@ -66,9 +65,9 @@ def print_report(report: Report, stream: IO[str] | None = None) -> None:
 
 def _heading(report: Report, width: int, ink: Ink) -> Iterator[str]:
     yield ink(safe(report.title), "title")
-    yield from (ink(line, "strong") for line in textwrap.wrap(safe(report.headline), width))
+    yield from (ink(line, "strong") for line in wrap(safe(report.headline), width))
     if report.warning:
-        yield from (ink(line, "warning") for line in textwrap.wrap(f"! {safe(report.warning)}", width))
+        yield from (ink(line, "warning") for line in wrap(f"! {safe(report.warning)}", width))
 
 
 def _is_shown(part: View) -> bool:
@@ -103,9 +102,9 @@ def _timeline(view: TimelineView, width: int) -> Iterator[str]:
         strip = sparkline(curve.values, min(width - 2, 72))
         label = f"  {safe(curve.label)}" if len(view.curves) > 1 else ""
         yield cut(f"  {strip}{label}", width)
-    yield from (f"  {line}" for line in textwrap.wrap(safe(view.alt), width - 2))
+    yield from (f"  {line}" for line in wrap(safe(view.alt), width - 2))
 
 
 def _paragraphs(texts: Iterable[str], width: int) -> Iterator[str]:
     for text in texts:
-        yield from textwrap.wrap(safe(text), width, initial_indent="", subsequent_indent="  ")
+        yield from wrap(safe(text), width, "  ")

@@ -167,7 +167,8 @@ class _Table:
 
     def _painted(self, row: Row, text: str, room: int, painter: Painter) -> str:
         text = cut(text, room)
-        if not self._ink.on or (self._view.source and row.line is None):
+        is_code = self._view.columns[-1].unit is Unit.CODE
+        if not (self._ink.on and is_code) or (self._view.source and row.line is None):
             return text
         return "".join(self._ink(piece, kind) for kind, piece in painter.line(row.line, text))
 

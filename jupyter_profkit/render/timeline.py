@@ -66,6 +66,10 @@ _STRIP_STYLE = (
 )
 
 
+_LEVEL = MIB // 4
+"""A range of bytes that is nothing to look at."""
+
+
 def render_svg(view: TimelineView, width: int = 640) -> str:
     """The curves and the peak as a strip, a standalone SVG document.
 
@@ -101,6 +105,8 @@ class _Strip:
         if view.peak is not None:
             values.append(view.peak[1])
         low, high = min(values), max(values)
+        if high - low < _LEVEL:  # a level curve is in the middle, and not made of noise
+            low, high = (low + high - _LEVEL) / 2, (low + high + _LEVEL) / 2
         x_scale = (width - 8) / ((max(times) - min(times)) or 1.0)
         return cls(min(times), x_scale, low, (height - 24) / ((high - low) or 1), height - 4)
 

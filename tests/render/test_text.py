@@ -157,3 +157,10 @@ def test_what_is_kept_depends_on_no_window(monkeypatch):
     report = Report("t", "h", (view,))
     assert code in str(report)
     assert code in report._repr_mimebundle_()["text/plain"]
+
+
+@given(st.text("ab 日本🐍", max_size=60), st.integers(8, 40))
+def test_sentences_of_wide_letters_are_broken_where_they_fit_and_lose_nothing(sentence, room):
+    lines = letters.wrap(sentence, room, "  ")
+    assert all(columns(line) <= room for line in lines)
+    assert "".join(lines).replace(" ", "") == sentence.replace(" ", "")

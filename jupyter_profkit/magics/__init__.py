@@ -22,6 +22,7 @@ from jupyter_profkit.magics.mprof import TimelineMagics
 from jupyter_profkit.magics.objects import ObjectMagics
 from jupyter_profkit.magics.objleaks import LeakMagics
 from jupyter_profkit.magics.objrefs import ReferenceMagics
+from jupyter_profkit.magics.reports import Reports
 from jupyter_profkit.source import label_of
 
 __all__ = ["Extension", "load", "unload"]
@@ -72,6 +73,8 @@ class Extension:
         repeat.set_repeater(self._sessions)
         for family in self._families:
             shell.register_magics(family)
+        self._reports = Reports(parent=shell)
+        shell.configurables.append(self._reports)
         self._completer = OptionCompleter(self._option_sets())
         shell.Completer.custom_matchers.append(self._completer.matcher)
 
@@ -96,6 +99,8 @@ class Extension:
         self._shell.Completer.custom_matchers.remove(self._completer.matcher)
         if self._repeats in self._shell.ast_transformers:  # IPython takes one out that failed
             self._shell.ast_transformers.remove(self._repeats)
+        self._reports.plain_html = False
+        self._shell.configurables.remove(self._reports)
         prologue.set_openers({})
         repeat.set_repeater(None)
         for family in self._families:

@@ -18,7 +18,7 @@ from jupyter_profkit.render.budget import fitted
 from jupyter_profkit.render.ink import of_display
 from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView
 
-__all__ = ["MAX_BYTES", "mimebundle"]
+__all__ = ["MAX_BYTES", "mimebundle", "use_plain_html"]
 
 MAX_BYTES = 200_000
 """No report is larger than this, whatever was profiled."""
@@ -27,13 +27,21 @@ _MAX_HTML = 140_000
 _MAX_TEXT = 50_000
 
 
+_settings = {"plain": False}
+
+
+def use_plain_html(plain: bool) -> None:
+    """Whether the HTML of reports has no style sheet, no script and no colours of code from now on."""
+    _settings["plain"] = plain
+
+
 def mimebundle(report: Report) -> dict[str, str]:
     """`report` in every form that front ends choose from."""
     width, ink = of_display(sys.stdout)
     as_text = functools.partial(text.render_report, width=width, ink=ink)
     bundle = {
         "text/plain": fitted(report, as_text, _MAX_TEXT),
-        "text/html": fitted(report, html.render_report, _MAX_HTML),
+        "text/html": fitted(report, functools.partial(html.render_report, plain=_settings["plain"]), _MAX_HTML),
     }
     png = _picture(report)
     if png is not None and sum(len(form.encode()) for form in bundle.values()) + len(png) <= MAX_BYTES:

@@ -27,6 +27,7 @@ background:var(--jp-layout-color1,var(--vscode-editor-background,Canvas))}
 .jpk table.jpk-t tbody tr:hover{background:rgba(127,127,127,.12)}
 .jpk table.jpk-t td.jpk-n{font-variant-numeric:tabular-nums}
 .jpk td.jpk-c,.jpk pre{font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))}
+[data-jp-theme-light=false] .jpk .c{color:inherit;opacity:.75}
 .jpk .nf{color:var(--jp-mirror-editor-def-color)}.jpk .nb{color:var(--jp-mirror-editor-builtin-color)}
 .jpk .nd{color:var(--jp-mirror-editor-meta-color)}
 :where(.jpk .k){font-weight:600}:where(.jpk .c){font-style:italic}

@@ -104,7 +104,7 @@ class _Strip:
         values = [value for curve in view.curves for value in curve.values] or [0]
         if view.peak is not None:
             values.append(view.peak[1])
-        low, high = min(values), max(values)
+        low, high = float(min(values)), float(max(values))
         if high - low < _LEVEL:  # a level curve is in the middle, and not made of noise
             low, high = (low + high - _LEVEL) / 2, (low + high + _LEVEL) / 2
         x_scale = (width - 8) / ((max(times) - min(times)) or 1.0)

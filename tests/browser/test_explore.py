@@ -10,13 +10,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from tests.browser.test_jupyterlab import CHROMIUM, Reader, jupyterlab, reader
+from tests.browser.front_ends import IN_A_BROWSER, Reader, jupyterlab, reader
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt-get install chromium)"),
-]
+pytestmark = IN_A_BROWSER
 
 CELLS = {
     "load": "%load_ext jupyter_profkit",

@@ -134,6 +134,17 @@ def test_config_changes_a_default(kernel: Kernel) -> None:
     assert len(line.split()[2]) == len("61.035")
 
 
+def test_plain_html_is_for_those_who_show_style_and_script_as_text(kernel: Kernel) -> None:
+    assert "plain_html" in kernel.run("%config Reports").stdout
+    kernel.run("%config Reports.plain_html = True")
+    (bundle,) = kernel.run("%%memprofile --no-heap\nx = work(1_000_000)").displays
+    kernel.run("%config Reports.plain_html = False")
+    for mark in ("<style", "<script", "<span class"):
+        assert mark not in bundle["text/html"]
+    assert "block = bytearray(n)" in bundle["text/html"]
+    assert "<script" in kernel.run("%%memprofile --no-heap\nx = work(1_000_000)").displays[0]["text/html"]
+
+
 def test_a_function_of_another_cell_has_a_table_of_its_own(kernel: Kernel) -> None:
     report = kernel.run("%%memprofile\ny = work(15_000_000)").reports[0]
     assert "work() in In [" in report

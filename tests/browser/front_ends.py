@@ -308,9 +308,13 @@ def reader(colours: str) -> Iterator[Reader]:
             if message.type == "error" and not NOT_OURS.search(told):
                 someone.complaints.append(told)
 
+        def complain(error: Any) -> None:
+            if not NOT_OURS.search(str(error)):
+                someone.complaints.append(str(error))
+
         context.route(ELSEWHERE, refuse)
         someone.page.on("console", listen)
-        someone.page.on("pageerror", lambda error: someone.complaints.append(str(error)))
+        someone.page.on("pageerror", complain)
         try:
             yield someone
         finally:

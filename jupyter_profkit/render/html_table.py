@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from jupyter_profkit.render.escaping import escape, escape_attribute
-from jupyter_profkit.render.highlight import Painter
+from jupyter_profkit.render.highlight import Painter, Part
 from jupyter_profkit.views.report import Cell, Column, Row, TableView, TextView, Unit
 
 __all__ = ["BOX_LINE", "render_table", "render_words"]
@@ -89,12 +89,22 @@ def _painted(view: TableView) -> _Paint:
     def paint(row: Row, text: str) -> str:
         if (view.source and row.line is None) or text.startswith("⋯") or not text.isprintable():
             return escape(text)  # a remark among the lines, or what must be made visible first
-        return "".join(
-            f'<span class="{kind}">{escape(piece)}</span>' if kind else escape(piece)
-            for kind, piece in painter.line(row.line, text)
-        )
+        return _spans(painter.line(row.line, text))
 
     return paint
+
+
+def _spans(parts: Iterable[Part]) -> str:
+    """Coloured parts as HTML; blanks go with what follows them, since nbconvert shrinks those that stand alone."""
+    html, blanks = "", ""
+    for kind, piece in parts:
+        if piece.isspace():
+            blanks += piece
+            continue
+        text = escape(blanks + piece)
+        html += f'<span class="{kind}">{text}</span>' if kind else text
+        blanks = ""
+    return html + blanks
 
 
 def _row(row: Row, columns: tuple[Column, ...], paint: _Paint) -> str:

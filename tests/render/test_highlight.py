@@ -91,3 +91,11 @@ def test_a_heavy_row_is_marked_by_more_than_its_colour():
     assert "border-left:3px" in heavy
     assert "<b>1</b>" in heavy
     assert "border-left:3px" not in light.partition("</style>")[2]
+
+
+def test_no_indentation_stands_alone_between_tags():
+    """nbconvert makes one blank of it."""
+    shown = table("    return 1   # one", source=("    return 1   # one",))
+    cell = shown.partition('highlight"')[2].partition(">")[2].partition("</td>")[0]
+    assert '<span class="k">    return</span>' in cell
+    assert ">  " not in cell.replace('<span class="k">    return', "").replace('<span class="c">   #', "")

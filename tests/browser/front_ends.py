@@ -257,6 +257,7 @@ LOOK = """
         const shown = image.hasAttribute('data-live') ? image.previousElementSibling : image;  // a live one in its place
         return {drawn: image.complete && image.naturalWidth > 0, width: shown.getBoundingClientRect().width, alt: image.alt};
       }),
+      code: [...report.querySelectorAll('td.highlight')].filter(n => !n.querySelector('details')).map(n => n.textContent),
       allRows: report.querySelectorAll('tbody tr').length,
       bars: [...report.querySelectorAll('td')].filter(n => getComputedStyle(n).backgroundImage.includes('gradient')).length,
       marks: [...report.querySelectorAll('td')].filter(n => getComputedStyle(n).borderLeftWidth === '3px').length,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ def kept(path: Path) -> list[dict[str, Any]]:
             "bars": html.count("background-image:linear-gradient"),
             "marks": html.count("border-left:3px"),
             "alts": [attributes["alt"] for attributes in Sanitized(html).all("img")],
-            "code": '<span class="' in html,
+            "code": [
+                unescape(re.sub("<[^>]+>", "", cell))
+                for cell in re.findall('<td class="jpk-c highlight"[^>]*>(.*?)</td>', html)
+                if "<details" not in cell
+            ],
         }
         for html in bundles
     ]
@@ -53,7 +58,7 @@ def all_is_seen(someone: Reader, path: Path) -> None:
     for report, should in zip(shown, expected, strict=True):
         about = report["text"][:80]
         assert "".join(report["text"].split()).startswith(should["begins"]), about
-        for figure in ("allRows", "bars", "marks"):
+        for figure in ("allRows", "bars", "marks", "code"):
             assert report[figure] == should[figure], (figure, about)
         assert [image["alt"] for image in report["images"]] == should["alts"], about
         assert all(image["drawn"] and image["width"] > 100 for image in report["images"]), about

@@ -124,7 +124,7 @@ ORDERS = {"size": "b c a", "exclusive": "b c a", "objects": "c a b", "name": "a 
 @pytest.mark.parametrize("sort", ORDERS)
 def test_the_variables_are_sorted(sort: str) -> None:
     memory = weigh(a=(1.5, 2.5), b=bytearray(3 * MB), c=[[1] for _ in range(100)])
-    lines = str(memory.report(sort=sort)).partition("=\n")[2].splitlines()[:3]
+    lines = str(memory.report(sort=sort)).partition("─\n")[2].splitlines()[:3]
     assert " ".join(line[0] for line in lines) == ORDERS[sort]
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -18,6 +19,9 @@ if sys.platform != "win32":
     import resource
 
 GOLDEN = Path(__file__).parent / "golden"
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("untimed")
 
 
 _LARGE = 256 * 1024

@@ -258,10 +258,11 @@ if __name__ == "__main__":
 
 def test_children_of_every_kind_appear_have_a_curve_and_vanish(script):
     run = script(WORKERS, per_child=True)
-    heavy = {pid: curve for pid, curve in run.timeline.children.items() if max(s.rss for s in curve) >= 40 * MIB}
+    held = {pid: [s for s in curve if s.rss >= 40 * MIB] for pid, curve in run.timeline.children.items()}
+    heavy = {pid: run.timeline.children[pid] for pid, samples in held.items() if len(samples) >= 3}
     commands = {process.pid: process.command for process in run.timeline.processes}
     joined = "\n".join(commands[pid] for pid in heavy)
-    assert 5 <= len(heavy) <= 6  # joblib may do with one of its two
+    assert len(heavy) >= 5  # joblib starts as many as it sees fit, at least one
     assert "import time; block" in joined
     assert "multiprocessing.spawn" in joined
     assert "multiprocessing.forkserver" in joined

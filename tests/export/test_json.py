@@ -34,7 +34,7 @@ def _no_nested_timeline(kind: type[Result]) -> dict[str, Any]:
 
 
 @given(results())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_every_result_is_read_back_as_it_was(result: Result) -> None:
     assert type(result).from_json(result.to_json()) == result
 

@@ -237,7 +237,7 @@ def recordings(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recordings())
 def test_what_is_written_is_read_again_to_the_printed_precision(tmp_path_factory, recorded):
     path = tmp_path_factory.mktemp("mprof") / "run.dat"

@@ -22,7 +22,7 @@ import time
 kept = []
 for step in range(8):
     kept.append(b"x" * (10 << 20))
-    time.sleep(0.2)
+    time.sleep(0.4)
 "shown"
 """
 
@@ -31,7 +31,7 @@ for step in range(8):
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     folder = tmp_path_factory.mktemp("work")
     (folder / "grows.py").write_text(
-        "import time\nkept = []\nfor step in range(8):\n    kept.append(b'x' * (10 << 20)); time.sleep(0.2)\n"
+        "import time\nkept = []\nfor step in range(8):\n    kept.append(b'x' * (10 << 20)); time.sleep(0.4)\n"
         "print('over')\n"
     )
     with running_kernel(folder) as running:
@@ -54,25 +54,27 @@ def is_live(bundle: dict[str, str]) -> bool:
     return bundle.get("text/plain", "").startswith("%mprof_plot --live  ")
 
 
-def assert_it_grew_and_was_replaced(reply: Reply) -> None:
-    """Of 80 MiB in eight steps, at least two are seen coming, however late the first drawing is."""
+def grown_and_replaced(kernel: Kernel, code: str) -> Reply:
+    """Run `code`: of 80 MiB in eight steps, at least two are seen coming, however late the first drawing is."""
+    started = time.monotonic()
+    reply = kernel.run(code)
+    seconds = time.monotonic() - started
     (first,) = reply.displays
     assert is_live(first)
     *drawings, last = reply.updates
     assert all(map(is_live, drawings))
     assert all(sum(map(len, bundle.values())) <= 20_000 for bundle in (first, *drawings))
-    assert 3 <= len(drawings) <= 9  # in 1.6 s, four a second at most
+    assert 3 <= len(drawings) <= 4 * seconds + 1  # four a second at most
     figures = [mib_now(bundle) for bundle in drawings if mib_now(bundle)]
-    assert figures == sorted(figures)
-    assert 20 <= figures[-1] - figures[0] <= 81
+    assert 20 <= max(figures) - figures[0] <= 81
     assert not is_live(last)
     assert base64.b64decode(last["image/png"]).startswith(b"\x89PNG")
+    return reply
 
 
 def test_the_curve_of_a_cell_grows_and_the_report_takes_its_place(kernel: Kernel) -> None:
-    reply = kernel.run(STEPS.format(options=""))
+    reply = grown_and_replaced(kernel, STEPS.format(options=""))
     assert reply.value == "'shown'"
-    assert_it_grew_and_was_replaced(reply)
 
 
 def test_a_drawing_stays_small_however_long_the_run_and_loses_no_peak() -> None:
@@ -92,24 +94,19 @@ def test_a_drawing_stays_small_however_long_the_run_and_loses_no_peak() -> None:
 
 
 def test_the_curve_of_a_script_grows_too(kernel: Kernel) -> None:
-    reply = kernel.run("%mprof_run --live grows.py")
-    assert reply.stdout == "over\n"
-    assert_it_grew_and_was_replaced(reply)
+    assert grown_and_replaced(kernel, "%mprof_run --live grows.py").stdout == "over\n"
 
 
 def test_so_does_that_of_another_process(kernel: Kernel) -> None:
     kernel.run("import subprocess, sys\nother = subprocess.Popen([sys.executable, 'grows.py'], stdout=-3)")
-    reply = kernel.run("%mprof_plot --live --attach {other.pid} -T 0.001")
+    grown_and_replaced(kernel, "%mprof_plot --live --attach {other.pid} -T 0.001")
     kernel.run("other.wait()")
-    assert_it_grew_and_was_replaced(reply)
 
 
 def test_a_block_has_its_curve(kernel: Kernel) -> None:
     body = STEPS.format(options="").splitlines()[1:-1]
     block = "\n".join(f"    {line}" for line in body)
-    assert_it_grew_and_was_replaced(
-        kernel.run(f"from jupyter_profkit import mprof\nwith mprof(live=True) as p:\n{block}")
-    )
+    grown_and_replaced(kernel, f"from jupyter_profkit import mprof\nwith mprof(live=True) as p:\n{block}")
 
 
 def test_after_c_code_that_held_the_lock_the_curve_has_all_of_it(kernel: Kernel) -> None:

@@ -192,7 +192,7 @@ def test_files_are_written_by_their_suffix(kernel: Kernel, tmp_path: Path) -> No
 
 
 def test_names_with_spaces_quotes_and_a_tilde_are_names(kernel: Kernel, tmp_path: Path) -> None:
-    kernel.run(f"import os; os.environ['HOME'] = {str(tmp_path)!r}")
+    kernel.run(f"import os; home = os.environ['HOME']; os.environ['HOME'] = {str(tmp_path)!r}")
     reply = kernel.run(
         """%cprofile -q -D "~/it's a run.prof" -D '~/a "b" $c.json' foo("it's ~ \\"this\\"")""".replace("foo(", "len(")
     )
@@ -201,6 +201,7 @@ def test_names_with_spaces_quotes_and_a_tilde_are_names(kernel: Kernel, tmp_path
     assert {path.name for path in tmp_path.iterdir()} >= {"it's a run.prof", 'a "b" $c.json'}
     again = kernel.run('import jupyter_profkit\njupyter_profkit.load("~/it\'s a run.prof").report(limit=1)')
     assert "all together" in again.value
+    kernel.run("os.environ['HOME'] = home")
 
 
 def test_the_last_result_is_filtered_without_running(kernel: Kernel) -> None:

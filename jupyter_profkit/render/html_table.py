@@ -24,8 +24,9 @@ _TINT = "rgba(229,115,60,.10)"
 _MARK = "3px solid rgba(213,94,0,.9)"
 _CHARACTER = 7.8
 """Width of a letter of code, pixels."""
-_LONG = {Unit.CODE: 40, Unit.TEXT: 70, Unit.NUMBER: 1_000}
+_LONG = {Unit.CODE: 40, Unit.NAME: 40, Unit.TEXT: 70, Unit.NUMBER: 1_000}
 """Characters from which a cell may be broken; it is never narrower than about that."""
+_CLASSES = {Unit.NUMBER: "jpk-n", Unit.TEXT: "jpk-x", Unit.NAME: "jpk-c", Unit.CODE: "jpk-c highlight"}
 _MOST_CODE = 24_000
 """Characters of code in a table that are coloured; more would make the page heavy."""
 
@@ -142,8 +143,7 @@ def _cell(
         style += f"border-left:{_MARK};"
     if cell.muted:
         style += "opacity:.65;"
-    css = {Unit.NUMBER: "jpk-n", Unit.CODE: "jpk-c highlight", Unit.TEXT: "jpk-x"}[column.unit]
-    return f'<td class="{css}" style="{style}">{text}</td>'
+    return f'<td class="{_CLASSES[column.unit]}" style="{style}">{text}</td>'
 
 
 def _layout(text: str, column: Column) -> str:

@@ -92,11 +92,11 @@ def _holder(record: LeakRecord) -> str:
 
 
 _OBJECT_COLUMNS = (
-    Column("Type", Unit.CODE),
+    Column("Type", Unit.NAME),
     Column("Objects", tip="made by this run and there after it"),
     Column("Size", tip="of these objects alone"),
     Column("Held by", Unit.TEXT),
-    Column("Through", Unit.CODE, "the way from there to the first of them"),
+    Column("Through", Unit.NAME, "the way from there to the first of them"),
 )
 _RUN_COLUMN = Column("Each run", tip="objects that a run after the first adds; a leak if every one does")
 
@@ -127,7 +127,7 @@ def _objects(leaks: ObjectLeaks, limit: int | None) -> TableView:
 
 
 _CYCLE_COLUMNS = (
-    Column("Cycle", Unit.CODE, "the shortest way round"),
+    Column("Cycle", Unit.NAME, "the shortest way round"),
     Column("Cycles"),
     Column("Objects", tip="in all of them, with what only they hold"),
     Column("Size"),

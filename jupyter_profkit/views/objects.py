@@ -51,7 +51,7 @@ _MENTIONED = 4
 
 _HOLDER_COLUMNS = (
     Column("Held by", Unit.TEXT),
-    Column("Through", Unit.CODE, "the references from there to the object"),
+    Column("Through", Unit.NAME, "the references from there to the object"),
     Column("What ends it", Unit.CODE, "the statement after which this chain is gone"),
 )
 
@@ -114,8 +114,8 @@ def _holder_notes(holders: ObjectHolders) -> Iterator[str]:
 # Memory
 
 _HELD_COLUMNS = (
-    Column("Name", Unit.CODE),
-    Column("Type", Unit.CODE),
+    Column("Name", Unit.NAME),
+    Column("Type", Unit.NAME),
     Column("Value", Unit.TEXT),
     Column("Exclusive", tip="what goes when this name goes"),
     Column("Shared", tip="what it reaches and others reach as well"),

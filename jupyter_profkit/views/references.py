@@ -252,4 +252,4 @@ def _plural(name: str) -> str:
 
 
 def _columns(*counts: str) -> tuple[Column, ...]:
-    return (Column("Type", Unit.CODE), *(Column(title) for title in counts))
+    return (Column("Type", Unit.NAME), *(Column(title) for title in counts))

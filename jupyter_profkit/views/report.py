@@ -45,11 +45,14 @@ __all__ = [
 
 
 class Unit(enum.Enum):
-    """What a column holds; it decides alignment and type face."""
+    """What a column holds; it decides alignment, type face and colour."""
 
     NUMBER = "number"
     TEXT = "text"
+    NAME = "name"
+    """Names, types, ways from object to object: the face of code, without its colours."""
     CODE = "code"
+    """Python source."""
 
 
 @dataclass(frozen=True, slots=True)

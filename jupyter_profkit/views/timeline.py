@@ -350,7 +350,7 @@ def _tables(timeline: MemoryTimeline, shown: _Display) -> Iterator[View]:
 
 def _marks_table(timeline: MemoryTimeline) -> TableView:
     columns = (
-        Column("Mark", Unit.CODE),
+        Column("Mark", Unit.NAME),
         Column("Calls"),
         Column("First at", tip="seconds from the start"),
         Column("Time", tip="from enter to leave, all calls"),
@@ -395,7 +395,7 @@ def _time(sample: MemorySample) -> float:
 
 
 def _children_table(timeline: MemoryTimeline) -> TableView:
-    columns = (Column("Process", Unit.CODE), Column("From"), Column("To"), Column("Peak MiB"), Column("At"))
+    columns = (Column("Process", Unit.NAME), Column("From"), Column("To"), Column("Peak MiB"), Column("At"))
     children = sorted(timeline.children.items(), key=lambda item: item[1][0].time)
     rows = [_child_row(timeline, pid, samples) for pid, samples in children[:_MAX_ROWS]]
     left_out = len(children) - len(rows)
@@ -416,7 +416,7 @@ def _child_row(timeline: MemoryTimeline, pid: int, samples: Sequence[MemorySampl
 
 def _recordings_table(recordings: Sequence[tuple[str, MemoryTimeline]]) -> TableView:
     columns = (
-        Column("Recording", Unit.CODE),
+        Column("Recording", Unit.NAME),
         Column("Duration"),
         Column("Start MiB"),
         Column("Peak MiB"),

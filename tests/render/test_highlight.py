@@ -68,6 +68,15 @@ def test_the_classes_reach_an_untrusted_page():
     assert SOURCE[3] in clean.text
 
 
+def test_names_have_the_face_of_code_and_not_its_colours():
+    columns = (Column("Type", Unit.NAME), Column("Line Contents", Unit.CODE))
+    view = TableView("c", columns, (Row((Cell("list"), Cell("del x"))),))
+    name, code = Sanitized(html.render_report(Report("t", "h", (view,)))).all("td")
+    assert "font-family:monospace" in name["style"]
+    assert (name["class"], code["class"]) == ("jpk-c", "jpk-c highlight")
+    assert '<span class="nb">list</span>' not in html.render_report(Report("t", "h", (view,)))
+
+
 def test_a_remark_among_the_lines_is_not_read_as_code():
     rows = (Row((Cell("1"), Cell("x = 1")), line=0), Row((Cell(""), Cell("(waiting for a lock or a device)"))))
     view = TableView("c", (Column("Line #"), Column("Line Contents", Unit.CODE)), rows, source=("x = 1",))

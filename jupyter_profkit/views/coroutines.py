@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from jupyter_profkit.model.functions import CoroutineRecord
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Row, TableView, Unit
 from jupyter_profkit.views.words import LONGEST_NAME, clip, plural, seconds_text
 
@@ -28,7 +29,11 @@ def coroutine_tables(records: Sequence[CoroutineRecord]) -> tuple[TableView, ...
     ordered = sorted(records, key=lambda record: (-record.awaiting - record.on_cpu, record.label, record.lineno))
     kept, others = ordered[:_N_ROWS], ordered[_N_ROWS:]
     longest = max(record.awaiting for record in kept)
-    rows = tuple(_coroutine_row(record, record.awaiting / longest if longest else 0.0) for record in kept)
+    strong = heaviest(records, lambda record: record.awaiting + record.on_cpu)
+    rows = tuple(
+        _coroutine_row(record, record.awaiting / longest if longest else 0.0, strong=record in strong)
+        for record in kept
+    )
     footer = (
         f"{len(others)} other {plural('coroutine', len(others))}: "
         f"{seconds_text(sum(record.on_cpu for record in others))} s on the CPU, "
@@ -39,7 +44,7 @@ def coroutine_tables(records: Sequence[CoroutineRecord]) -> tuple[TableView, ...
     return (TableView("Coroutines, seconds", _COROUTINE_COLUMNS, rows, footer),)
 
 
-def _coroutine_row(record: CoroutineRecord, bar: float) -> Row:
+def _coroutine_row(record: CoroutineRecord, bar: float, *, strong: bool) -> Row:
     cells = (
         Cell(f"{record.calls:,}"),
         Cell(seconds_text(record.on_cpu)),
@@ -47,7 +52,7 @@ def _coroutine_row(record: CoroutineRecord, bar: float) -> Row:
         Cell(_tasks(record.tasks)),
         Cell(clip(f"{record.label or record.filename}:{record.lineno}({record.function})", LONGEST_NAME)),
     )
-    return Row(cells)
+    return Row(cells, strong)
 
 
 def _tasks(names: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.leaks import CycleRecord, LeakRecord, ObjectLeaks
 from jupyter_profkit.units import format_seconds, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
 
 __all__ = ["report"]
@@ -105,6 +106,7 @@ def _objects(leaks: ObjectLeaks, limit: int | None) -> TableView:
     is_repeated = leaks.n_repetitions > 1
     shown = leaks.records[: limit or None]
     most = max((record.size for record in leaks.records), default=0) or 1
+    strong = [one for one in leaks.records if one.is_leak] if is_repeated else heaviest(leaks.records, _size)
     rows = []
     for one in shown:
         cells = [
@@ -116,7 +118,7 @@ def _objects(leaks: ObjectLeaks, limit: int | None) -> TableView:
         ]
         if is_repeated:
             cells.insert(2, Cell(f"+{_per_run(one)}" if one.is_leak else "", muted=not one.is_leak))
-        rows.append(Row(tuple(cells), strong=one.is_leak))
+        rows.append(Row(tuple(cells), strong=one in strong))
     left = leaks.records[len(shown) :]
     footer = f"{len(left):,} more rows, {format_size(sum(one.size for one in left))}" if left else ""
     columns = list(_OBJECT_COLUMNS)
@@ -137,6 +139,7 @@ _CYCLE_COLUMNS = (
 
 def _cycles(leaks: ObjectLeaks, limit: int | None) -> TableView:
     shown = leaks.cycles[: limit or None]
+    strong = heaviest(leaks.cycles, _size)
     rows = tuple(
         Row(
             (
@@ -145,13 +148,18 @@ def _cycles(leaks: ObjectLeaks, limit: int | None) -> TableView:
                 Cell(f"{one.n_objects:,}"),
                 Cell(format_size(one.size)),
                 Cell(f"{one.n_finalizers:,}" if one.n_finalizers else ""),
-            )
+            ),
+            strong=one in strong,
         )
         for one in shown
     )
     left = len(leaks.cycles) - len(shown)
     footer = f"{left:,} more kinds" if left else ""
     return TableView("Reference cycles that only the collector could free", _CYCLE_COLUMNS, rows, footer)
+
+
+def _size(record: LeakRecord | CycleRecord) -> int:
+    return record.size
 
 
 def _way(cycle: CycleRecord) -> str:

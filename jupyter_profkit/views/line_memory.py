@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, LineRecord
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.heap_notes import heap_notes
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
 
@@ -47,7 +48,6 @@ _FIGURES: tuple[tuple[str, Column, _Show], ...] = (
     ("kept", Column("Kept", tip="MiB of the heap from this line, held when the run ended"), _has_heap),
 )
 """Each column of bytes: the field of a record, the heading, and the profiles that have it."""
-_N_STRONG = 3
 _MAX_FUNCTIONS = 30
 _LONGEST_LINE = 140
 _LEAST_RESIDUE = 64 * 1024
@@ -184,7 +184,6 @@ def _overlaid(cell: FunctionLines, inner: Iterable[FunctionLines]) -> tuple[Line
 def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[LineRecord, ...]]]) -> set[LineRecord]:
     """The few lines that took most by themselves, or climbed highest."""
     ran = [record for _, records in tables for record in records if record.seen]
-    floor = max(profile.noise, profile.peak // 20, (profile.heap_peak or 0) // 20, 1)
 
     def weight(record: LineRecord) -> int:
         return max(record.self_increment or 0, _own_peak(record), record.at_peak or 0, record.kept or 0)
@@ -192,8 +191,7 @@ def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[Line
     growing = profile.repetitions.growing if profile.repetitions is not None else ()
     leaking = {(line.at.filename, line.at.lineno) for line in growing}
     leaks = {record for function, record in profile.lines() if (function.filename, record.lineno) in leaking}
-    heavy = sorted((record for record in ran if weight(record) >= floor), key=weight, reverse=True)
-    return {*heavy[:_N_STRONG], *leaks}
+    return {*heaviest(ran, weight, max(profile.peak, profile.heap_peak or 0), profile.noise), *leaks}
 
 
 def _raised(profile: LineMemoryProfile) -> LineRecord | None:

@@ -16,6 +16,7 @@ from jupyter_profkit.options import Values
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.source import place_of
 from jupyter_profkit.units import format_change, format_mib, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
 
 __all__ = ["report"]
@@ -27,7 +28,6 @@ _TITLES: Final = {
     "kept": ("Kept", "MiB of the heap from this line, held when the run ended"),
 }
 _SORT: Final = {"increment": "self_increment", "peak": "peak", "kept": "kept", "at_peak": "kept"}
-_N_STRONG: Final = 3
 _N_FUNCTIONS: Final = 30
 _N_ROWS: Final = 200
 _LONGEST_LINE: Final = 140
@@ -120,9 +120,12 @@ def _name(change: LineChange) -> str:
 
 def _strong(comparison: LineMemoryComparison) -> list[LineChange]:
     """The few lines that changed most."""
-    changes = [change for change in comparison.changes if _is_change(comparison, change) and not change.is_residue]
-    changes.sort(key=lambda change: -max(abs(change.change(figure) or 0) for figure in comparison.figures))
-    return changes[:_N_STRONG]
+    changes = [change for change in comparison.changes if not change.is_residue]
+    return heaviest(changes, lambda change: _size(comparison, change), noise=comparison.noise)
+
+
+def _size(comparison: LineMemoryComparison, change: LineChange) -> int:
+    return max((abs(change.change(figure) or 0) for figure in comparison.figures), default=0)
 
 
 def _row(comparison: LineMemoryComparison, change: LineChange, strong: bool, precision: int) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, TimeProfile
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit
 from jupyter_profkit.views.statements import title_of
 from jupyter_profkit.views.words import LONGEST_NAME, calls_text, clip, name_of, name_of_key, plural, seconds_text
@@ -96,6 +97,7 @@ def callees_report(profile: TimeProfile, records: Sequence[FunctionRecord]) -> R
 def _edges_report(
     profile: TimeProfile, records: Sequence[FunctionRecord], edges: Sequence[tuple[str, str, CallerRecord]], verb: str
 ) -> Report:
+    strong = heaviest([share for *_, share in edges], lambda share: share.cumtime)
     rows = tuple(
         Row(
             (
@@ -104,7 +106,8 @@ def _edges_report(
                 Cell(seconds_text(share.cumtime)),
                 Cell(caller),
                 Cell(callee),
-            )
+            ),
+            share in strong,
         )
         for caller, callee, share in edges[:_N_EDGES]
     )

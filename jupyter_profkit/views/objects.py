@@ -15,6 +15,7 @@ from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.objects import HolderChain, MemoryHolder, NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
 
 __all__ = ["report"]
@@ -172,13 +173,14 @@ def _held_table(
     caption: str, noun: str, holders: Sequence[MemoryHolder], *, limit: int | None, most: int, precision: int
 ) -> TableView:
     shown = holders[: limit or None]
-    rows = tuple(_held_row(one, most, precision) for one in shown)
+    strong = heaviest(holders, lambda one: one.exclusive)
+    rows = tuple(_held_row(one, most, precision, strong=one in strong) for one in shown)
     left = holders[len(shown) :]
     footer = f"{len(left):,} more {noun}, {format_size(sum(one.exclusive for one in left), precision)}" if left else ""
     return TableView(caption, _HELD_COLUMNS, rows, footer)
 
 
-def _held_row(one: MemoryHolder, most: int, precision: int) -> Row:
+def _held_row(one: MemoryHolder, most: int, precision: int, *, strong: bool) -> Row:
     value = " · ".join(filter(None, (one.text, f"also {one.also}" if one.also else "")))
     shared = "many" if one.shared is None else format_size(one.shared, precision) if one.shared else ""
     return Row(
@@ -189,12 +191,14 @@ def _held_row(one: MemoryHolder, most: int, precision: int) -> Row:
             Cell(format_size(one.exclusive, precision), bar=max(0.0, one.exclusive / most)),
             Cell(shared),
             Cell(f"{one.n_objects:,}" if one.n_objects else ""),
-        )
+        ),
+        strong,
     )
 
 
 def _parts_table(memory: NamespaceMemory, precision: int) -> TableView:
     whole = memory.rss or 1
+    strong = heaviest(memory.parts, lambda part: part.size, memory.rss)
     rows = [
         Row(
             (
@@ -202,14 +206,13 @@ def _parts_table(memory: NamespaceMemory, precision: int) -> TableView:
                 Cell(format_size(part.size, precision), bar=min(1.0, max(0.0, part.size / whole))),
                 Cell(f"{part.size / whole:.0%}"),
                 Cell(part.tip),
-            )
+            ),
+            strong=part in strong,
         )
         for part in memory.parts
     ]
     if rows:
-        rows.append(
-            Row((Cell("resident"), Cell(format_size(memory.rss, precision)), Cell("100%"), Cell("")), strong=True)
-        )
+        rows.append(Row((Cell("resident"), Cell(format_size(memory.rss, precision)), Cell("100%"), Cell(""))))
     return TableView("Where the resident memory is", _PART_COLUMNS, tuple(rows))
 
 

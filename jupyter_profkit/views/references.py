@@ -16,6 +16,7 @@ from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.references import ReferenceEdge, ReferenceGraph, ReferenceNode, TypeCounts, TypeGrowth
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import (
     Cell,
     Column,
@@ -198,7 +199,11 @@ def _line(node: ReferenceNode) -> str:
 def _counts_report(counts: TypeCounts, limit: int | None) -> Report:
     records = counts.records[: limit or None]
     most = max((record.count for record in records), default=1)
-    rows = tuple(Row((Cell(record.type), Cell(f"{record.count:,}", bar=record.count / most))) for record in records)
+    strong = heaviest(counts.records, lambda record: record.count, counts.n_objects)
+    rows = tuple(
+        Row((Cell(record.type), Cell(f"{record.count:,}", bar=record.count / most)), record in strong)
+        for record in records
+    )
     headline = f"{counts.n_objects:,} objects"
     if records:
         headline += f"; most of them {' and '.join(_plural(record.type) for record in records[:2])}."
@@ -215,11 +220,12 @@ def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
     records = growth.records[: limit or None]
     most = max((record.growth for record in records), default=1) or 1
     has_new = any(record.new for record in records)
+    strong = heaviest([record for record in growth.records if not record.is_floor], lambda record: record.growth)
     rows = []
     for record in records:
         bar = max(0, record.growth) / most
         cells = [Cell(record.type), Cell(f"{record.count:,}"), Cell(f"{record.growth:+,}", bar, muted=record.is_floor)]
-        rows.append(Row((*cells, *([Cell(f"{record.new:,}")] if has_new else []))))
+        rows.append(Row((*cells, *([Cell(f"{record.new:,}")] if has_new else [])), record in strong))
     title = growth.session.title
     columns = _columns("Objects", "Growth", *["New"] * has_new)
     table = TableView("Types that grew" if not has_new else "Types that the cell made objects of", columns, tuple(rows))

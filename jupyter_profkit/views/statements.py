@@ -8,6 +8,7 @@ from jupyter_profkit.model.functions import RowKind, StatementProfile, Statement
 from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.units import format_seconds
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
 from jupyter_profkit.views.words import clip, percent
 
@@ -24,7 +25,6 @@ _RUN_COLUMNS: Final = (
     Column("a run", tip="the mean of the runs, everything that the statement called included"),
     Column("±", tip="its standard deviation from run to run"),
 )
-_N_STRONG: Final = 3
 _LONGEST_LINE: Final = 120
 
 
@@ -86,7 +86,7 @@ _DOING: Final[dict[RowKind, str]] = {
 def statement_tables(statements: StatementProfile) -> tuple[TableView, ...]:
     if not statements.records:
         return ()
-    strong = _heaviest(statements)
+    strong = heaviest(statements.records, lambda record: record.time, statements.duration)
     is_repeated = any(record.runs for record in statements.records)
     rows = tuple(
         _statement_row(statements, record, record in strong, number, is_repeated)
@@ -95,11 +95,6 @@ def statement_tables(statements: StatementProfile) -> tuple[TableView, ...]:
     columns = (*_STATEMENT_COLUMNS[:3], *_RUN_COLUMNS, *_STATEMENT_COLUMNS[3:]) if is_repeated else _STATEMENT_COLUMNS
     source = tuple(record.source for record in statements.records)
     return (TableView("Statements", columns, rows, _between(statements), source=source),)
-
-
-def _heaviest(statements: StatementProfile) -> list[StatementRecord]:
-    by_time = sorted(statements.records, key=lambda record: -record.time)
-    return [record for record in by_time[:_N_STRONG] if statements.share(record) >= 0.1]
 
 
 def _statement_row(

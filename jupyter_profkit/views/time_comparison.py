@@ -16,6 +16,7 @@ from jupyter_profkit.model.spread import spread
 from jupyter_profkit.model.time_comparison import FunctionChange, FunctionFigures, TimeComparison
 from jupyter_profkit.options.cprofile import CPROFILE, limits
 from jupyter_profkit.units import format_seconds
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
 
 __all__ = ["report"]
@@ -35,7 +36,6 @@ _COLUMNS: Final = (
     Column("function", Unit.TEXT),
 )
 _N_ROWS: Final = 30
-_N_STRONG: Final = 3
 _LONGEST_NAME: Final = 100
 
 
@@ -84,7 +84,8 @@ def _headline(comparison: TimeComparison) -> str:
 def _table(comparison: TimeComparison, n_rows: int) -> TableView:
     least = max(comparison.total("before").tottime, comparison.total("after").tottime) / 100
     kept, others = comparison.changes[:n_rows], comparison.changes[n_rows:]
-    rows = [_row(change, least, strong=n < _N_STRONG) for n, change in enumerate(kept)]
+    strong = heaviest(kept, _size, noise=least)
+    rows = [_row(change, least, strong=change in strong) for change in kept]
     if others:
         rows.append(_others(others, least))
     each = " a run" if any(comparison.runs) else ""
@@ -95,10 +96,13 @@ def _row(change: FunctionChange, least: float, *, strong: bool) -> Row:
     cells = [*_calls(change), *_time(change, "tottime", least), *_time(change, "cumtime", least)]
     name = f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    return Row(
-        (*cells, Cell(change.status), Cell(name)),
-        strong and abs(change.change("tottime")) > max(least, change.spread("tottime")),
-    )
+    return Row((*cells, Cell(change.status), Cell(name)), strong)
+
+
+def _size(change: FunctionChange) -> float:
+    """By how much it changed, whichever way; nothing if that is within the spread of repeated runs."""
+    size: float = abs(change.change("tottime"))
+    return size if size > change.spread("tottime") else 0.0
 
 
 def _others(others: Sequence[FunctionChange], least: float) -> Row:

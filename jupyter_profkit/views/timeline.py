@@ -20,6 +20,7 @@ from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.timeline import Mark, MemorySample, MemoryTimeline, thin
 from jupyter_profkit.options.mprof import MPROF_PLOT
 from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import (
     Cell,
     Column,
@@ -359,17 +360,24 @@ def _marks_table(timeline: MemoryTimeline) -> TableView:
         Column("Highest", tip="MiB, the highest sample in any of the calls"),
     )
     groups = sorted(_groups(timeline.marks), key=lambda group: (group[0].start, group[0].level))
-    rows = [_marks_row(group, timeline.main) for group in groups[:_MAX_ROWS]]
+    strong = heaviest(groups, lambda group: abs(_change(group)))
+    rows = [_marks_row(group, timeline.main, strong=group in strong) for group in groups[:_MAX_ROWS]]
     left_out = len(groups) - len(rows)
     footer = f"{left_out} more marks" if left_out else ""
     return TableView("Marks, in the order in which they began", columns, tuple(rows), footer)
 
 
-def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample]) -> Row:
+def _change(marks: Iterable[Mark]) -> int:
+    """Bytes from enter to leave, all marks; those whose memory is not known have none."""
+    return sum((mark.rss_end or 0) - (mark.rss_start or 0) for mark in marks if _has_change(mark))
+
+
+def _has_change(mark: Mark) -> bool:
+    return mark.rss_start is not None and mark.rss_end is not None
+
+
+def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample], *, strong: bool) -> Row:
     first = marks[0]
-    changes = [
-        mark.rss_end - mark.rss_start for mark in marks if mark.rss_start is not None and mark.rss_end is not None
-    ]
     highest = max((rss for mark in marks for rss in rss_within(mark, main)), default=None)
     texts = (
         f"{'  ' * first.level}{first.label}",
@@ -377,10 +385,10 @@ def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample]) -> Row:
         f"{first.start:.3f}",
         format_seconds(sum(mark.duration for mark in marks)),
         format_mib(first.rss_start) if first.rss_start is not None else "",
-        f"{sum(changes) / 2**20:+.1f}" if changes else "",
+        f"{_change(marks) / 2**20:+.1f}" if any(map(_has_change, marks)) else "",
         format_mib(highest) if highest is not None else "",
     )
-    return Row(tuple(Cell(text) for text in texts))
+    return Row(tuple(Cell(text) for text in texts), strong)
 
 
 def rss_within(mark: Mark, main: Sequence[MemorySample]) -> Iterator[int]:

@@ -42,7 +42,7 @@ _WRITERS: Final[dict[str, tuple[frozenset[str], str, str]]] = {
     ".speedscope.json": (frozenset({"functions"}), "speedscope", "write_speedscope"),
     ".collapsed.txt": (frozenset({"functions"}), "collapsed", "write_collapsed"),
     ".json": (_ANY, "json", "write_json"),
-    ".csv": (_TABLES | _OBJECTS, "table", "write_csv"),
+    ".csv": (_ANY, "table", "write_csv"),
     ".txt": (_ANY, "document", "write_text"),
     ".html": (_ANY, "document", "write_html"),
     ".prof": (frozenset({"functions"}), "pstats", "write_pstats"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_profkit.errors import MissingDependencyError
+from jupyter_profkit.export.table import encodable_rows
 from jupyter_profkit.model.result import Result
 
 if TYPE_CHECKING:
@@ -25,4 +26,4 @@ def to_dataframe(result: Result) -> pd.DataFrame:
         import pandas as pd
     except ImportError:
         raise MissingDependencyError("to_dataframe() needs pandas; run: pip install pandas") from None
-    return pd.DataFrame(list(result.rows()), columns=list(result.columns))
+    return pd.DataFrame(list(encodable_rows(result)), columns=list(result.columns))

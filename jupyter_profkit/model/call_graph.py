@@ -9,8 +9,9 @@ edges need not have happened: for those there is the flame graph.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.result import GraphResult
 from jupyter_profkit.model.session import Method, Session
@@ -55,6 +56,7 @@ class CallGraph(GraphResult):
     """The heaviest functions of a run, and who of them called whom."""
 
     kind: ClassVar[str] = "call_graph"
+    columns: ClassVar[tuple[str, ...]] = ("id", "function", "place", "ncalls", "pcalls", "tottime", "cumtime")
 
     session: Session
     method: Method
@@ -65,6 +67,10 @@ class CallGraph(GraphResult):
     """Seconds in all functions of the run, those left out included."""
     n_left_out: int = 0
     """Functions of the run that are not drawn."""
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        for one in self.nodes:
+            yield one.id, one.function, one.place, one.ncalls, one.pcalls, one.tottime, one.cumtime
 
     def graph_view(self) -> GraphView:
         """What is drawn of it."""

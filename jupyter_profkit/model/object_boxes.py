@@ -10,8 +10,9 @@ descriptions are here; no live object is held.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Method, Session
@@ -66,14 +67,28 @@ class BoxPicture:
 
 @dataclass(frozen=True, slots=True)
 class ObjectBoxes(Result):
-    """What variables refer to, in boxes; with `before`, what a cell changed of it."""
+    """What variables refer to, in boxes; with `before`, what a cell changed of it.
+
+    Its rows are the variables (without a box) and the slots of the boxes.
+    """
 
     kind: ClassVar[str] = "object_boxes"
+    columns: ClassVar[tuple[str, ...]] = ("when", "box", "type", "label", "text", "target")
 
     session: Session
     method: Method
     after: BoxPicture
     before: BoxPicture | None = None
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        for when, picture in (("before", self.before), ("after", self.after)):
+            if picture is None:
+                continue
+            for slot in picture.variables:
+                yield when, None, "", slot.label, slot.text, slot.target
+            for box in picture.boxes:
+                for slot in box.slots:
+                    yield when, box.id, box.type, slot.label, slot.text, slot.target
 
     def boxes_view(self) -> BoxesView:
         """What is drawn of it."""

@@ -8,8 +8,9 @@ Nodes are numbered, so a graph can be saved and outlives its objects.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.result import GraphResult, Result
 from jupyter_profkit.model.session import Method, Session
@@ -56,9 +57,23 @@ class ReferenceEdge:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class ReferenceGraph(GraphResult):
-    """What an object refers to, or (`back`) what refers to it."""
+    """What an object refers to, or (`back`) what refers to it.
+
+    Its rows are the nodes; with `edges`, whose ends are their ids, they are the whole graph.
+    """
 
     kind: ClassVar[str] = "references"
+    columns: ClassVar[tuple[str, ...]] = (
+        "id",
+        "type",
+        "label",
+        "name",
+        "role",
+        "depth",
+        "size",
+        "refcount",
+        "retained",
+    )
 
     session: Session
     method: Method
@@ -66,6 +81,10 @@ class ReferenceGraph(GraphResult):
     edges: tuple[ReferenceEdge, ...]
     back: bool = False
     max_depth: int = 3
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        for one in self.nodes:
+            yield one.id, one.type, one.label, one.name, one.role, one.depth, one.size, one.refcount, one.retained
 
     def graph_view(self) -> GraphView:
         """What is drawn of it."""
@@ -93,11 +112,16 @@ class TypeCounts(Result):
     """The most common types of objects that the collector tracks."""
 
     kind: ClassVar[str] = "type_counts"
+    columns: ClassVar[tuple[str, ...]] = ("type", "count")
 
     session: Session
     method: Method
     records: tuple[TypeRecord, ...]
     n_objects: int = 0
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        for one in self.records:
+            yield one.type, one.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +129,14 @@ class TypeGrowth(Result):
     """The types of which there are more than before."""
 
     kind: ClassVar[str] = "type_growth"
+    columns: ClassVar[tuple[str, ...]] = ("type", "count", "growth", "new", "is_floor")
 
     session: Session
     method: Method
     records: tuple[TypeRecord, ...]
     since: str = ""
     """What it is compared with: ``the last %objgrowth``, ``the start of In [7]``."""
+
+    def rows(self) -> Iterable[tuple[Any, ...]]:
+        for one in self.records:
+            yield one.type, one.count, one.growth, one.new, one.is_floor

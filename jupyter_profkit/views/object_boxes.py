@@ -25,6 +25,8 @@ _VARIABLES = -1
 """The id of the box of names."""
 
 _WIDEST_NAME = 22
+_WIDEST_TEXT = 52
+"""Characters of a value or of a box's head; a recording from elsewhere may have any number of them."""
 
 
 def report(result: Result, **display: Any) -> Report:
@@ -94,7 +96,7 @@ def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: str) -> Box:
     rows = tuple(_row(slot, slots, mark if twin is not None else "") for slot in box.slots)
     return Box(
         box.id,
-        " ".join(filter(None, (box.type, box.text))),
+        _short(" ".join(filter(None, (box.type, box.text)))),
         rows,
         f"… {box.n_more:,} more" if box.n_more else "" if rows or box.shape == "object" else "empty",
         mark=mark if twin is None else "",
@@ -105,7 +107,11 @@ def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: str) -> Box:
 def _row(slot: BoxSlot, others: dict[str, BoxSlot], mark: str) -> BoxRow:
     other = others.get(slot.key)
     changed = ("changed" if other is not None and other != slot else "" if other is not None else mark) if mark else ""
-    return BoxRow(_name(slot.label), slot.text, slot.target, changed)
+    return BoxRow(_name(slot.label), _short(slot.text), slot.target, changed)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST_TEXT else f"{text[: _WIDEST_TEXT - 1]}…"
 
 
 def _name(label: str) -> str:

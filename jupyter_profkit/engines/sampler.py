@@ -47,14 +47,18 @@ PROPORTION = -(2**62)
 """What is to be added to its resident memory so that pages shared with children count once."""
 
 _FLUSH_EVERY = 0.05
-_HIGH_WATER_EVERY = 0.01
+_HIGH_WATER_EVERY = 0.02
 _LONGEST_COMMAND = 6 * 15
 _CHILDREN_EVERY = 0.01
 _SEARCH_EVERY = 0.03
+_FULL_SEARCH_EVERY = 0.5
+"""A container may have a /proc/loadavg of its own, where new processes show late."""
+_ALONE_EVERY = 0.5
+"""How often the proportional size of a process without children is looked at."""
 _YOUNG = 0.3
 """Seconds in which a new process may become another program."""
-_SHARE = 0.03
-"""Of its time the helper may spend on each of these two."""
+_SHARE = 0.01
+"""Of its time the helper may spend on looking for children, and on looking at them."""
 _PATIENCE = 0.5
 
 
@@ -68,12 +72,20 @@ class ProcProcess:
         self._status = self._rollup = -1
         self._parents: dict[int, int] = {}
 
-    def rss(self) -> int:
+    def look(self) -> bytes:
+        """What the system says of its memory; `size_in` makes a number of it."""
+        return os.pread(self._statm, 128, 0)
+
+    def size_in(self, seen: bytes) -> int:
         """Bytes resident; ProcessLookupError when it is gone, even if nobody has reaped it."""
-        pages = int(os.pread(self._statm, 128, 0).split(b" ", 2)[1])
+        pages = int(seen.split(b" ", 2)[1])
         if not pages:
             raise ProcessLookupError
         return pages * self._page
+
+    def rss(self) -> int:
+        """Bytes resident; the errors of `look` and `size_in`."""
+        return self.size_in(self.look())
 
     def high_water(self) -> int:
         if self._status < 0:
@@ -145,6 +157,12 @@ class PsutilProcess:
         except psutil.Error:
             raise ProcessLookupError from None
 
+    def look(self) -> int:
+        return self.rss()
+
+    def size_in(self, seen: int) -> int:
+        return seen
+
     def rss(self) -> int:
         try:
             return int(self._process.memory_info().rss)
@@ -176,6 +194,26 @@ class PsutilProcess:
 Process = ProcProcess | PsutilProcess
 
 
+class NewProcesses:
+    """Tells whether any process has begun since the last time, on Linux for the price of one small file."""
+
+    def __init__(self) -> None:
+        self._newest = b""
+        self._next = 0.0
+        try:
+            self._loadavg = os.open("/proc/loadavg", os.O_RDONLY)
+        except OSError:
+            self._loadavg = -1
+
+    def may_be_there(self, now: float) -> bool:
+        newest = os.pread(self._loadavg, 128, 0).rpartition(b" ")[2] if self._loadavg >= 0 else b""
+        if newest and newest == self._newest and now < self._next:
+            return False
+        self._newest = newest
+        self._next = now + _FULL_SEARCH_EVERY
+        return True
+
+
 class Recorder:
     """Writes samples in small batches, and looks now and then after what need not be seen at each."""
 
@@ -188,7 +226,9 @@ class Recorder:
         proportional: bool,
         high_water: bool,
     ) -> None:
-        self.pending: list[bytes] = []
+        self.samples: list[tuple[float, int]] = []
+        """Of the process itself, since the last batch."""
+        self._pending: list[bytes] = []
         self._process = process
         self._open_process = open_process
         self._parent = os.getppid()
@@ -199,6 +239,8 @@ class Recorder:
         self._new: dict[int, tuple[float, bytes]] = {}
         """When children were found, and their commands as they were then."""
         self._proportional = proportional
+        self._next_alone = 0.0
+        self._new_processes = NewProcesses()
         self._next_children = self._next_search = 0.0 if children else float("inf")
 
     def look_around(self, now: float) -> float:
@@ -211,7 +253,8 @@ class Recorder:
         if now >= self._next_children:
             used = time.process_time()
             self._sample_children(now)
-            self._next_children = now + max(_CHILDREN_EVERY, (time.process_time() - used) / _SHARE)
+            every = _CHILDREN_EVERY if self._children else _SEARCH_EVERY
+            self._next_children = now + max(every, (time.process_time() - used) / _SHARE)
         if now >= self._next_flush:
             self._next_flush = now + _FLUSH_EVERY
             self.flush()
@@ -220,25 +263,26 @@ class Recorder:
         return min(self._next_high_water, self._next_search, self._next_children, self._next_flush)
 
     def flush(self) -> None:
-        os.write(1, b"".join(self.pending))
-        self.pending.clear()
+        os.write(1, b"".join([*[RECORD.pack(moment, size, MAIN) for moment, size in self.samples], *self._pending]))
+        self.samples.clear()
+        self._pending.clear()
 
     def _sample_high_water(self, now: float) -> None:
         high_water = self._process.high_water()
         if high_water != self._high_water:
             self._high_water = high_water
-            self.pending.append(RECORD.pack(now, high_water, HIGH_WATER))
+            self._pending.append(RECORD.pack(now, high_water, HIGH_WATER))
 
     def _search(self, now: float) -> None:
         used = time.process_time()
-        for pid in self._process.descendants():
-            if pid not in self._children and pid != os.getpid():
-                self._add_child(pid, now)
-            elif pid in self._new:  # it may have been found between its fork and the end of its exec
-                found, command = self._new[pid]
-                self._new[pid] = (found, self._name(self._children[pid], command))
-                if now > found + _YOUNG:
-                    del self._new[pid]
+        for pid, (found, command) in list(self._new.items()):  # found between its fork and the end of its exec?
+            self._new[pid] = (found, self._name(self._children[pid], command))
+            if now > found + _YOUNG:
+                del self._new[pid]
+        if self._new_processes.may_be_there(now):
+            for pid in self._process.descendants():
+                if pid not in self._children and pid != os.getpid():
+                    self._add_child(pid, now)
         self._next_search = now + max(_SEARCH_EVERY, (time.process_time() - used) / _SHARE)
 
     def _add_child(self, pid: int, now: float) -> None:
@@ -247,6 +291,7 @@ class Recorder:
         except (OSError, ValueError, IndexError):  # it ended meanwhile
             return
         self._children[pid] = child
+        self._next_children = now
         self._new[pid] = (now, self._name(child))
 
     def _name(self, child: Process, known: bytes = b"") -> bytes:
@@ -257,11 +302,12 @@ class Recorder:
             return known
         if command != known:
             for start in range(0, len(command), 15):
-                self.pending.append(NAME.pack(start == 0, command[start : start + 15], -child.pid))
+                self._pending.append(NAME.pack(start == 0, command[start : start + 15], -child.pid))
         return command
 
     def _sample_children(self, now: float) -> None:
-        if self._proportional:
+        if self._proportional and (self._children or now >= self._next_alone):
+            self._next_alone = now + _ALONE_EVERY
             self._sample_proportion(now)
         for pid, child in list(self._children.items()):
             try:
@@ -270,7 +316,7 @@ class Recorder:
                 size = 0
                 self._children.pop(pid).close()
                 self._new.pop(pid, None)
-            self.pending.append(RECORD.pack(now, size, pid))
+            self._pending.append(RECORD.pack(now, size, pid))
 
     def _sample_proportion(self, now: float) -> None:
         try:
@@ -278,7 +324,7 @@ class Recorder:
         except (OSError, ValueError, IndexError):  # the system does not tell, or not us
             self._proportional = False
         else:
-            self.pending.append(RECORD.pack(now, more, PROPORTION))
+            self._pending.append(RECORD.pack(now, more, PROPORTION))
 
     def _size_of(self, child: Process) -> int:
         """Bytes; that of a child whose proportion we may not know is what is resident."""
@@ -295,22 +341,23 @@ def record(process: Process, recorder: Recorder, stop: _thread.LockType, interva
     """Sample every `interval` seconds until `stop` is released, a process is gone, or `last` has come.
 
     At 1 ms nearly all of the cost is waking up with cold caches: so few calls here,
-    and the names at hand.
+    the names at hand, and the rest in batches.
     """
-    clock, wait, rss, pack, keep = time.monotonic, stop.acquire, process.rss, RECORD.pack, recorder.pending.append
+    clock, wait, look, keep = time.monotonic, stop.acquire, process.look, recorder.samples.append
     due = now = clock()
     next_look = 0.0
+    before, size = None, 0
     while now < last:
-        keep(pack(now, rss(), MAIN))
+        seen = look()
+        if seen != before:
+            before, size = seen, process.size_in(seen)  # type: ignore[arg-type]  # its own
+        keep((now, size))
         if now >= next_look:
             next_look = recorder.look_around(now)
             if not next_look:
                 return
-        due += interval
-        delay = due - clock()
-        if delay < 0:
-            due, delay = due - delay, 0
-        if wait(True, delay):
+        due = max(due + interval, now)
+        if wait(True, due - now):
             return
         now = clock()
 

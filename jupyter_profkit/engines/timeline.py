@@ -232,8 +232,8 @@ class TimelineEngine:
             known = [point for point in marks if point[1] <= peak_rss] or main
         if not known:
             return None
-        moment, highest = max([*known, *main], key=lambda point: (point[1], -point[0]))
-        return MemorySample(moment, max(highest, peak_rss or 0))
+        moment, highest = max([*known, *main], key=_height)
+        return MemorySample(_when(moment, marks, main), max(highest, peak_rss or 0))
 
     def _description(self, records: Records) -> str:
         what = "Resident memory"
@@ -262,6 +262,18 @@ class TimelineEngine:
         )
         if gap > max(_LONGEST_GAP, 10 * self.interval):
             yield f"no samples for {format_seconds(gap)} from {moment:.2f} s on: the machine was busy"
+
+
+def _height(point: tuple[float, int]) -> tuple[int, float]:
+    """What the highest point has most of; of several the first."""
+    return point[1], -point[0]
+
+
+def _when(read: float, marks: list[tuple[float, int]], main: list[tuple[float, int]]) -> float:
+    """When a mark that was read at `read` was made: at the highest sample since the reading before, if there is one."""
+    before = max((moment for moment, _ in marks if moment < read), default=-float("inf"))
+    since = [point for point in main if before < point[0] <= read]
+    return max(since, key=_height)[0] if since else read
 
 
 def _trusted(marks: list[tuple[float, int]], main: list[tuple[float, int]]) -> list[tuple[float, int]]:

@@ -15,10 +15,11 @@ import psutil
 import pytest
 
 from jupyter_profkit.engines import sampler
-from jupyter_profkit.engines.helper import Helper
+from jupyter_profkit.engines.helper import Helper, HelperOutput
 from jupyter_profkit.engines.records import Records
 from jupyter_profkit.engines.timeline import TimelineEngine, _running, mark
 from jupyter_profkit.model.session import Session
+from jupyter_profkit.model.timeline import MemorySample
 from jupyter_profkit.units import MIB
 
 pytestmark = pytest.mark.process
@@ -114,6 +115,21 @@ def test_the_peak_does_not_stand_before_its_time():
     time.sleep(0.2)
     engine.stop()
     assert engine.timeline(SESSION).peak.time >= spike - 0.005
+
+
+def test_a_peak_that_is_read_later_stands_at_the_highest_sample_before():
+    ticks = iter([100.0, 101.0])
+    engine = TimelineEngine(clock=lambda: next(ticks), reset_peak=False)
+    engine.start()
+    engine.stop()
+    pack = sampler.RECORD.pack
+    sizes = [(0.10, 50), (0.12, 50), (0.21, 90), (0.22, 300), (0.23, 70), (0.31, 60)]
+    rows = [pack(100 + moment, size * MIB, sampler.MAIN) for moment, size in sizes]
+    rows += [pack(100 + moment, size * MIB, sampler.HIGH_WATER) for moment, size in [(0.1, 50), (0.2, 51), (0.3, 310)]]
+    engine._ends, engine._high_water = [], []
+    engine._output = HelperOutput(b"".join(rows), cpu=None)
+    timeline = engine.timeline(SESSION)
+    assert timeline.exact_peak == MemorySample(pytest.approx(0.22), 310 * MIB)
 
 
 @linux
@@ -233,6 +249,24 @@ def test_each_child_has_its_own_curve_and_name():
     assert timeline.peak.rss - timeline.main[0].rss < 30 * MIB
     assert [process.pid for process in timeline.processes] == list(timeline.children)
     assert re.match(r"python\S* -c .*import time block = bytearray", " ".join(timeline.processes[0].command.split()))
+
+
+@linux
+def test_the_processes_are_only_searched_when_one_has_begun(tmp_path):
+    newest = tmp_path / "loadavg"
+    newest.write_text("0.10 0.20 0.30 1/99 4711\n")
+    new = sampler.NewProcesses()
+    os.close(new._loadavg)
+    new._loadavg = os.open(newest, os.O_RDONLY)
+    try:
+        assert new.may_be_there(1.0)
+        assert not new.may_be_there(1.1)
+        newest.write_text("0.10 0.20 0.30 1/99 4712\n")
+        assert new.may_be_there(1.2)
+        assert not new.may_be_there(1.3)
+        assert new.may_be_there(1.2 + sampler._FULL_SEARCH_EVERY)  # in a container the file may be late
+    finally:
+        os.close(new._loadavg)
 
 
 def test_two_recordings_at_once_both_see_everything():

@@ -8,7 +8,7 @@ Times count from the start of the session.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -124,6 +124,18 @@ class MemoryTimeline(Result):
         return exact if exact is not None and exact.rss > highest.rss else highest
 
     @property
+    def peak_together(self) -> MemorySample:
+        """The highest moment of the process and its children together; pages that they share count for each.
+
+        Raises
+        ------
+        ValueError
+            If the recording holds no sample of the process itself.
+        """
+        sums = (MemorySample(time, rss) for time, rss in _sums(self.samples, self._curves))
+        return max(self.peak, max(sums, key=attrgetter("rss")), key=attrgetter("rss"))
+
+    @property
     def duration(self) -> float:
         """Seconds from the first sample to the last."""
         main = self.main
@@ -154,6 +166,20 @@ class MemoryTimeline(Result):
         from jupyter_profkit.views.timeline import plot_view
 
         return draw(plot_view(self), ax)
+
+
+def _sums(samples: Sequence[MemorySample], curves: Mapping[int, Sequence[MemorySample]]) -> Iterator[tuple[float, int]]:
+    """What all processes hold at the moment of each sample; one holds nothing after its last."""
+    ends = sorted(((curve[-1].time, pid) for pid, curve in curves.items() if curve), reverse=True)
+    held: dict[int, int] = {}
+    total = 0
+    for time, together in groupby(samples, key=attrgetter("time")):
+        while ends and ends[-1][0] < time:
+            total -= held.pop(ends.pop()[1], 0)
+        for sample in together:
+            total += sample.rss - held.get(sample.pid, 0)
+            held[sample.pid] = sample.rss
+        yield time, total
 
 
 def thin(times: Sequence[float], values: Sequence[int], n_columns: int) -> list[int]:

@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from jupyter_profkit.errors import OptionError
@@ -43,6 +44,8 @@ _LIVE_HEIGHT = 150
 _MAX_ROWS = 100
 _MAX_CURVES = 12
 _MAX_SPANS = 60
+_SHORT, _LONGEST = 28, 90
+"""Letters of a child's command: in the plot, and in the table."""
 _NARROW = 0.004
 """Marks shorter than this share of the picture are drawn as one with their neighbours of the same name."""
 
@@ -194,7 +197,8 @@ def _window(value: object) -> tuple[float, float]:
 
 
 def _plot_view(timeline: MemoryTimeline, shown: _Display) -> TimelineView:
-    curves = [_curve(timeline.main, "memory", _COLUMNS, shown.window), *_child_curves(timeline, shown)]
+    name = _in_short(timeline.session.title, _SHORT) if timeline.children else "memory"
+    curves = [_curve(timeline.main, name, _COLUMNS, shown.window), *_child_curves(timeline, shown)]
     spans = () if shown.no_functions else tuple(_spans(timeline, shown))
     return TimelineView(
         caption=shown.title,
@@ -223,14 +227,18 @@ def _curve(
 
 def _child_curves(timeline: MemoryTimeline, shown: _Display) -> Iterator[Curve]:
     """A curve for each child, the heaviest first."""
-    children = sorted(timeline.children.items(), key=lambda item: -max(sample.rss for sample in item[1]))
-    for pid, samples in children[: _MAX_CURVES - 1]:
-        yield _curve(samples, _child_label(timeline, pid), _COLUMNS // 3, shown.window)
+    for pid, samples in _heaviest_children(timeline):
+        yield _curve(samples, _child_label(timeline, pid, _SHORT), _COLUMNS // 3, shown.window)
 
 
-def _child_label(timeline: MemoryTimeline, pid: int) -> str:
+def _heaviest_children(timeline: MemoryTimeline) -> list[tuple[int, tuple[MemorySample, ...]]]:
+    """As many as have a curve."""
+    return sorted(timeline.children.items(), key=lambda item: -_peak_of(item[1]).rss)[: _MAX_CURVES - 1]
+
+
+def _child_label(timeline: MemoryTimeline, pid: int, length: int = _LONGEST) -> str:
     command = next((process.command for process in timeline.processes if process.pid == pid), "")
-    return f"{pid} {command}" if command else f"child {pid}"
+    return f"{pid} {_in_short(command, length)}" if command else f"child {pid}"
 
 
 def _spans(timeline: MemoryTimeline, shown: _Display) -> Iterator[Span]:
@@ -275,6 +283,13 @@ def _short_name(label: str) -> str:
     return name if len(name) <= 40 else f"{name[:39]}…"
 
 
+def _in_short(command: str, length: int) -> str:
+    """A command without control characters, cut in the middle: what it ends in tells one worker from another."""
+    text = " ".join(command.split())
+    tail = length // 3
+    return text if len(text) <= length else f"{text[: length - tail - 1]}…{text[-tail:]}"
+
+
 def _fit(samples: Sequence[MemorySample], window: tuple[float, float] | None) -> tuple[float, float] | None:
     """The line of least squares: bytes per second, and bytes at time 0."""
     inside = [sample for sample in samples if window is None or window[0] <= sample.time <= window[1]]
@@ -297,19 +312,42 @@ def _point(sample: MemorySample) -> tuple[float, int]:
 
 
 def _peak_label(timeline: MemoryTimeline) -> str:
-    peak, where = timeline.peak, timeline.peak_at
-    moment = format_seconds(peak.time) if peak.time > 0 else "the start"
+    where = timeline.peak_at
     line = f", {where.label or where.filename} line {where.lineno}" if where is not None else ""
-    return f"{format_size(peak.rss)} at {moment}{line}"
+    return f"{_moment(timeline.peak)}{line}"
 
 
 def _words(timeline: MemoryTimeline) -> str:
     main = timeline.main
     took = format_seconds(timeline.duration)
-    return (
+    alone = (
         f"Memory over {took}: starts at {format_size(main[0].rss)}, peaks at {_peak_label(timeline)}, "
         f"ends at {format_size(main[-1].rss)}."
     )
+    return " ".join([alone, *_words_of_children(timeline)])
+
+
+def _words_of_children(timeline: MemoryTimeline) -> Iterator[str]:
+    if not timeline.children:
+        return
+    yield f"{_together(timeline)}."
+    shown, n_more = list(_heaviest_children(timeline)), len(timeline.children) - _MAX_CURVES + 1
+    peaks = [f"{_child_label(timeline, pid, _SHORT)} peaks at {_moment(_peak_of(samples))}" for pid, samples in shown]
+    yield "; ".join([*peaks, *([f"{n_more} more"] if n_more > 0 else [])]) + "."
+
+
+def _together(timeline: MemoryTimeline) -> str:
+    n_processes = len(timeline.children) + 1
+    return f"All {n_processes} processes together peak at {_moment(timeline.peak_together)}"
+
+
+def _moment(sample: MemorySample) -> str:
+    when = format_seconds(sample.time) if sample.time > 0 else "the start"
+    return f"{format_size(sample.rss)} at {when}"
+
+
+def _peak_of(samples: Sequence[MemorySample]) -> MemorySample:
+    return max(samples, key=attrgetter("rss"))
 
 
 def _headline(timeline: MemoryTimeline, shown: _Display) -> str:
@@ -319,6 +357,8 @@ def _headline(timeline: MemoryTimeline, shown: _Display) -> str:
         peak = f"Peak {_peak_label(timeline)}, {format_size(rise)} above the start"
     else:
         peak = f"Memory did not rise above the {format_size(main[0].rss)} of the start"
+    if timeline.children:
+        peak = f"{_together(timeline)}. The process itself: {peak[0].lower()}{peak[1:]}"
     slope = _fit(main, shown.window) if shown.slope else None
     trend = f"; slope {format_change(round(slope[0]))}/s" if slope is not None else ""
     return f"{peak}; {_end_in_words(change)}{trend}"
@@ -337,6 +377,8 @@ def _method(timeline: MemoryTimeline) -> Iterator[str]:
         yield "The peak is the operating system's own high-water mark, also between two samples"
     else:
         yield "The peak is that of the samples; what came and went between two of them is not in it"
+    if timeline.children:
+        yield "All processes together: the sum of the samples, pages that they share counted for each (-c: once)"
 
 
 # Tables
@@ -411,7 +453,7 @@ def _children_table(timeline: MemoryTimeline) -> TableView:
 
 
 def _child_row(timeline: MemoryTimeline, pid: int, samples: Sequence[MemorySample]) -> Row:
-    peak = max(samples, key=lambda sample: sample.rss)
+    peak = _peak_of(samples)
     texts = (
         _child_label(timeline, pid),
         f"{samples[0].time:.2f}",

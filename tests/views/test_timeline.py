@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.session import Location
-from jupyter_profkit.model.timeline import Mark
+from jupyter_profkit.model.timeline import ChildProcess, Mark
 from jupyter_profkit.units import MIB
 from jupyter_profkit.views.report import TableView, TimelineView
 from jupyter_profkit.views.timeline import overlay_report, plot_view, report, small_view
@@ -122,8 +124,43 @@ def test_the_marks_table_has_calls_time_change_and_the_highest_sample():
 
 def test_each_child_has_a_curve_and_a_row():
     shown = report(timeline(children={41: [(0.5, 10), (1.0, 30)]}))
-    assert [curve.label for curve in shown.parts[0].curves] == ["memory", "child 41"]
+    assert [curve.label for curve in shown.parts[0].curves] == ["In [7]", "child 41"]
     assert texts(tables(shown)["Child processes"]) == [["child 41", "0.50", "1.00", "30.0", "1.00"]]
+
+
+def test_with_children_the_first_sentence_is_of_all_processes_together():
+    children = {41: [(0.5, 10), (1.0, 30)], 42: [(0.9, 5), (1.0, 400), (1.2, 300)], 43: [(1.6, 500), (1.8, 500)]}
+    recorded = timeline([(0, 80), (1, 100), (1.1, 90), (1.6, 80), (2, 80)], children=children)
+    assert recorded.peak_together.rss == 580 * MIB  # not with what 41 and 42 once had
+    shown = report(recorded)
+    assert shown.headline == (
+        "All 4 processes together peak at 580.0 MiB at 1.60 s. The process itself: "
+        "peak 100.0 MiB at 1.00 s, 20.0 MiB above the start; ends where it began"
+    )
+    assert shown.parts[0].alt.endswith(
+        " All 4 processes together peak at 580.0 MiB at 1.60 s. child 43 peaks at 500.0 MiB at 1.60 s; "
+        "child 42 peaks at 400.0 MiB at 1.00 s; child 41 peaks at 30.0 MiB at 1.00 s."
+    )
+    assert any("shared" in line or "share" in line for line in shown.method)
+
+
+def test_a_peak_between_two_samples_is_one_of_all_processes_too():
+    recorded = timeline([(0, 80), (1, 90)], peak=(0.4, 900), children={41: [(0.5, 10)]})
+    assert recorded.peak_together == recorded.peak
+
+
+def test_the_names_of_many_children_are_bounded_in_words_and_shortened():
+    long = "python -m joblib.externals.loky.backend.popen_loky_posix --process-name LokyProcess-{}"
+    recorded = replace(
+        timeline(children={pid: [(0.5, 1000 - pid)] for pid in range(100, 140)}),
+        processes=tuple(ChildProcess(pid, long.format(pid)) for pid in range(100, 140)),
+    )
+    view = report(recorded).parts[0]
+    assert len(view.alt) < 1500
+    assert view.alt.endswith("; 29 more.")
+    assert view.curves[1].label.startswith("100 python -m joblib")
+    assert view.curves[1].label.endswith("…ocess-100")
+    assert len(view.curves[1].label) <= 32
 
 
 def test_several_recordings_are_one_plot_and_one_table():

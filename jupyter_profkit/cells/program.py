@@ -87,7 +87,7 @@ def find_module(name: str) -> tuple[Path, ModuleSpec]:
     except (ImportError, AttributeError, TypeError, ValueError):
         spec = None
     if spec is None or not isinstance(spec.loader, SourceLoader) or spec.origin is None:
-        raise TargetError(f"-m {name}: there is no module of that name to run; a script's name ends in .py")
+        raise TargetError(f"-m {name}: there is no module of that name to run")
     return Path(spec.origin), spec
 
 

@@ -10,23 +10,27 @@
     python -m jupyter_profkit rm [--dry-run] [--all] recording …
     python -m jupyter_profkit doctor
 
-Options are those of the magics, and of mprof; COMMAND --help lists them. A
+Options are those of the magics, and of mprof; COMMAND --help lists them. As python and
+cProfile have it, -m ends the options and names a module to run, and what follows is its
+arguments; the magics' -m GLOB is --module here, or -m with a wildcard: -m "numpy.*". A
 recording is a file or its number in the list, -1 for the newest. The exit code is
 the script's; 2 is a wrong call.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from jupyter_profkit.cells.measurement import Measurement
 from jupyter_profkit.cells.program import find_module, run_program
 from jupyter_profkit.cli import mprof
 from jupyter_profkit.cli.delivery import deliver
-from jupyter_profkit.errors import OptionError, ProfkitError
+from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
@@ -89,7 +93,7 @@ def _measure(
     if rest:  # a script stands before that -m, which is one of its own arguments
         values, rest = options.from_arguments(arguments)
     elif module:
-        path, spec = find_module(module[0])
+        path, spec = _find(module)
         rest = [str(path), *module[1:]]
     if not rest:
         raise OptionError(f"{options.name} takes a script: python -m jupyter_profkit {options.name} script.py")
@@ -104,13 +108,24 @@ def _measure(
 
 
 def _module_to_run(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """The options, and what ``-m`` begins if no script is named: a module to run and its arguments.
+    """The options, and what the first ``-m`` without a wildcard begins: a module to run and its arguments."""
+    for n, (word, following) in enumerate(itertools.pairwise(arguments)):
+        if word == "-m" and not set("*?[") & set(following):
+            return arguments[:n], arguments[n + 1 :]
+    return arguments, ()
 
-    With a script, which ends in ``.py``, ``-m GLOB`` is the option of the magics.
-    """
-    names_script = any(word.endswith((".py", ".pyw")) for word in arguments)
-    n = list(arguments).index("-m") if "-m" in arguments and not names_script else len(arguments)
-    return arguments[:n], arguments[n + 1 :]
+
+def _find(module: Sequence[str]) -> tuple[Path, ModuleSpec]:
+    """The file of a module to run; an error tells who meant something else what to write."""
+    name, *arguments = module
+    if name.endswith((".py", ".pyw")):
+        raise TargetError(f"-m {name}: a module's name has no suffix; a script goes without -m")
+    try:
+        return find_module(name)
+    except TargetError as error:
+        script = next((word for word in arguments if word.endswith((".py", ".pyw"))), None)
+        hint = f"; for figures of {name} in {script}: --module {name} {script}" if script is not None else ""
+        raise TargetError(f"{error}{hint}") from None
 
 
 def _nothing(_: Result) -> None:

@@ -7,31 +7,46 @@
     ledger.records()
 
 cProfile counts each time that a coroutine goes on as a call, and does not know the
-time in between. Here the frame tells which call it is that goes on.
+time in between. Here the frame tells which call it is that goes on. A call that was
+suspended when the ledger was made is one, too, and has waited since then.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator
+from opcode import opmap
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from jupyter_profkit.engines.shell_threads import frames_of
 from jupyter_profkit.model.functions import CoroutineRecord
 from jupyter_profkit.source import label_of
 
-__all__ = ["AwaitLedger", "current_task"]
+__all__ = ["AwaitLedger", "current_task", "is_loop_running"]
 
 _MOST_NAMES: Final = 1000
 
 
+def is_loop_running() -> bool:
+    """Whether asyncio's event loop runs this thread."""
+    asyncio = sys.modules.get("asyncio")
+    get_running_loop = getattr(asyncio, "_get_running_loop", None)  # absent while asyncio itself is being imported
+    return get_running_loop is not None and get_running_loop() is not None
+
+
 def current_task() -> Any:
     """The task that runs on this thread; None if there is none."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None or getattr(asyncio, "_get_running_loop", lambda: None)() is None:
-        return None  # also while asyncio itself is being imported
-    return asyncio.current_task()
+    return sys.modules["asyncio"].current_task() if is_loop_running() else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _first_instruction(code: CodeType) -> int:
+    """Where a coroutine's own instructions begin; before that, it is only made."""
+    return code.co_code[::2].find(opmap["RESUME"]) * 2
 
 
 class _Figures:
@@ -76,6 +91,11 @@ class AwaitLedger:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
+        self._began = clock()
+        # The measured block may be part of a coroutine; that call, and those that await it, are not of the block.
+        self._around = {
+            id(frame) for frame in frames_of(sys._getframe(1)) if frame.f_code.co_flags & inspect.CO_COROUTINE
+        }
         self._own_task: Any = current_task()
         self._figures: dict[CodeType, _Figures] = {}
         # A suspended coroutine keeps its frame, so the id is its own until it ends.
@@ -87,12 +107,17 @@ class AwaitLedger:
         if call is not None:
             call.turn(self._clock(), is_running=True)
             return
+        if id(frame) in self._around:
+            return
+        now = self._clock()
         figures = self._figures.setdefault(code, _Figures())
         figures.calls += 1
+        if frame.f_lasti > _first_instruction(code):  # it was suspended when we began
+            figures.awaiting += now - self._began
         task = current_task()
         if task is not None and task is not self._own_task and len(figures.tasks) < _MOST_NAMES:
             figures.tasks[task.get_name()] = None
-        self._open[id(frame)] = _Call(figures, self._clock())
+        self._open[id(frame)] = _Call(figures, now)
 
     def pause(self, frame: FrameType) -> None:
         """A call awaits something."""

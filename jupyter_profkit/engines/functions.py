@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
 from typing import Any, Final, Protocol
 
+from jupyter_profkit.engines.await_tracer import AwaitTracer
+from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.call_entries import CallGraph, Totals, totals_of
 from jupyter_profkit.engines.pauses import CollectionWatch
@@ -29,7 +31,7 @@ from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.engines.stacks import Meanwhile
 from jupyter_profkit.engines.statements import sampled_figures, statement_records
 from jupyter_profkit.engines.thread_profilers import CheckedThreads, HookedThreads
-from jupyter_profkit.engines.tool_slots import MONITORING, profile_holder
+from jupyter_profkit.engines.tool_slots import MONITORING, profile_holder, trace_holder
 from jupyter_profkit.errors import EngineBusyError
 from jupyter_profkit.model.functions import CoroutineRecord, FunctionRecord, StatementRecord
 
@@ -54,9 +56,16 @@ class Profiler(Protocol):
 
 
 class PlainProfiler:
-    """cProfile as it is: right on Python 3.11, where it hears one thread only."""
+    """cProfile as it is: right on Python 3.11, where it hears one thread only.
 
-    def __init__(self, *, builtins: bool = True) -> None:
+    Parameters
+    ----------
+    builtins : whether functions written in C are recorded.
+    tracer : tells what cProfile does not know of coroutines.
+    """
+
+    def __init__(self, *, builtins: bool = True, tracer: AwaitTracer | None = None) -> None:
+        self._tracer = tracer
         self._profile = cProfile.Profile(builtins=builtins)
         self._is_on = False
         self.began = 0.0
@@ -77,6 +86,8 @@ class PlainProfiler:
         if holder is not None:
             raise EngineBusyError(f"{holder} is profiling already; end it, then run the cell again")
         self._is_on = True
+        if self._tracer is not None:
+            self._tracer.start()
         self.began = time.perf_counter()
         self._profile.enable()
 
@@ -87,11 +98,27 @@ class PlainProfiler:
             self._profile.disable()
             self.duration = time.perf_counter() - self.began
             self._is_on = False
+            if self._tracer is not None:
+                self._tracer.stop()
             self.was_replaced = holder is not self._profile and holder != "cProfile"
 
     def getstats(self) -> list[Any]:
         """The figures, as `cProfile.Profile.getstats` gives them."""
         return list(self._profile.getstats())
+
+    def is_checked(self, code: object) -> bool:
+        """Whether recording a call of `code` cost a call of Python code besides."""
+        return isinstance(code, CodeType) and self._tracer is not None and self._tracer.is_on
+
+    @property
+    def awaits(self) -> AwaitLedger | None:
+        """What the user's coroutines did; None if that is not known."""
+        return self._tracer.awaits if self._tracer is not None else None
+
+    @property
+    def why_no_awaits(self) -> str:
+        """Why that is not known."""
+        return self._tracer.missing if self._tracer is not None else "this Python's cProfile does not tell"
 
 
 class FunctionEngine:
@@ -127,7 +154,8 @@ class FunctionEngine:
         else:
             if threads and self.hears_one_thread:
                 self._threads = HookedThreads(builtins=builtins)
-            self._profiler = PlainProfiler(builtins=builtins)
+            tracer = AwaitTracer(filename) if MONITORING is None else None
+            self._profiler = PlainProfiler(builtins=builtins, tracer=tracer)
         self._wants_threads = threads
         self._watch = CollectionWatch(filename, block)
         self._graph: CallGraph | None = None
@@ -213,8 +241,8 @@ class FunctionEngine:
             yield name, tuple(CallGraph(entries, None).functions())
 
     def coroutines(self) -> tuple[CoroutineRecord, ...]:
-        """The user's coroutine functions that ran; none are known to plain cProfile."""
-        return tuple(self._profiler.awaits.records()) if self.is_scoped else ()
+        """The user's coroutine functions that ran, if they are known."""
+        return tuple(self._profiler.awaits.records()) if self._profiler.awaits is not None else ()
 
     @property
     def description(self) -> str:
@@ -254,8 +282,11 @@ class FunctionEngine:
             yield from self._notes_on_threads()
         if self._block is not None and not self.is_scoped and self._block.codes:
             yield "time by statement of a with block is sampled where cProfile is the engine, and calls are not known"
-        if not self.is_scoped and self.graph.has_coroutines():
-            yield "calls and awaiting time of coroutines need Python 3.12 or later; ncalls counts each time one went on"
+        if self._profiler.awaits is None and self.graph.has_coroutines():
+            yield (
+                f"calls and awaiting time of coroutines are missing: {self._profiler.why_no_awaits}; "
+                "ncalls counts each time one went on"
+            )
         if getattr(self._profiler, "was_replaced", False):
             yield "another profiler ran inside and ended the recording early; what came after it is missing"
 
@@ -273,12 +304,11 @@ class FunctionEngine:
 
     def overhead(self) -> float | None:
         """Seconds that recording has added, estimated from the cost of a call here and now."""
+        is_checked = self._profiler.is_checked
         try:
-            checked, fast = _seconds_per_call(checked=self.is_scoped), _seconds_per_call(checked=False)
+            return sum(n_calls * _seconds_per_call(checked=is_checked(code)) for code, n_calls in self.graph.counts())
         except EngineBusyError:  # somebody profiles by now; an estimate is not worth an error
             return None
-        is_checked = getattr(self._profiler, "is_checked", lambda _: False)
-        return sum(n_calls * (checked if is_checked(code) else fast) for code, n_calls in self.graph.counts())
 
 
 _CALIBRATION_CALLS: Final = 1000
@@ -309,14 +339,19 @@ def _seconds_per_call(*, checked: bool) -> float:
 @contextlib.contextmanager
 def _recording(*, checked: bool) -> Iterator[None]:
     profiler: Profiler = PlainProfiler()
+    tracer = AwaitTracer() if checked and MONITORING is None and trace_holder() is None else None
     if ScopedProfiler.is_available():
         profiler = ScopedProfiler()
         profiler.checks_all = checked
+    if tracer is not None:
+        tracer.begin()
     profiler.start()
     try:
         yield
     finally:
         profiler.stop()
+        if tracer is not None:
+            tracer.stop()
 
 
 def _seconds(run: Callable[[], None]) -> float:

@@ -27,8 +27,7 @@ from typing import Any, Protocol
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger
 from jupyter_profkit.engines.relief import Lend, relieved
 from jupyter_profkit.engines.scope import Scope
-from jupyter_profkit.engines.tool_slots import claim_tool, release_tool, trace_holder
-from jupyter_profkit.errors import EngineBusyError
+from jupyter_profkit.engines.tool_slots import claim_tool, claim_trace, release_tool
 from jupyter_profkit.source import Statements, line_range, source_lines
 
 __all__ = ["FollowedCode", "LineTracer", "MonitoringTracer", "SettraceTracer", "line_tracer"]
@@ -271,9 +270,7 @@ class SettraceTracer:
         self._before: Any = None
 
     def start(self, frame: FrameType | None) -> None:
-        holder = trace_holder()
-        if holder is not None:
-            raise EngineBusyError(f"sys.settrace is held by {holder}; stop it and run again")
+        claim_trace()
         self._active, self._before = True, threading.gettrace()
         if frame is not None:
             lines = self._followed.decide(frame.f_code, frame)

@@ -3,6 +3,7 @@
     tool_id = claim_tool("jupyter_profkit lines")     3, on 3.12 and newer
     release_tool(tool_id)
     trace_holder()                                    'coverage.py', or None
+    claim_trace()                                     raises unless nobody does
 
 * `sys.monitoring` (3.12+) has six tool ids for the whole interpreter. 0, 1, 2 and 5
   are meant for debuggers, coverage, profilers and optimizers, so the two without
@@ -18,7 +19,7 @@ from typing import Any, Final
 
 from jupyter_profkit.errors import EngineBusyError
 
-__all__ = ["MONITORING", "claim_tool", "profile_holder", "release_tool", "tool_holders", "trace_holder"]
+__all__ = ["MONITORING", "claim_tool", "claim_trace", "profile_holder", "release_tool", "tool_holders", "trace_holder"]
 
 MONITORING: Final[Any] = getattr(sys, "monitoring", None)
 """`sys.monitoring`; None before Python 3.12."""
@@ -88,6 +89,22 @@ def tool_holders() -> dict[int, str]:
 def trace_holder() -> str | None:
     """Who holds `sys.settrace` on this thread, in words; None if nobody does."""
     return _name_of(sys.gettrace())
+
+
+def claim_trace() -> None:
+    """See to it that `sys.settrace` is free on this thread; an engine of ours that can do without it makes way.
+
+    Raises
+    ------
+    EngineBusyError
+        If somebody holds it; the message says who.
+    """
+    make_way = getattr(sys.gettrace(), "make_way", None)
+    if make_way is not None:
+        make_way()
+    holder = trace_holder()
+    if holder is not None:
+        raise EngineBusyError(f"sys.settrace is held by {holder}; stop it and run again")
 
 
 def profile_holder() -> str | None:

@@ -180,7 +180,7 @@ class TimeProfile(Result):
     stacks: CallTree | None = None
     """The call paths that took the time, sampled in the same run."""
     coroutines: tuple[CoroutineRecord, ...] = ()
-    """The user's coroutine functions; empty before Python 3.12."""
+    """The user's coroutine functions that ran, if they are known."""
     threads: tuple[TimeProfile, ...] = ()
     """With ``threads=True``, a profile for each thread that was started; its name is its session's title."""
     runs: tuple[float, ...] = ()

@@ -204,9 +204,50 @@ def test_a_module_is_run_as_python_does(tmp_path: Path) -> None:
     assert run("-q", "script", "-m", "tools").stdout == "['-m', 'tools']\n"
     answer = run("-m", "no_such_module")
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == (
-        "jupyter_profkit: -m no_such_module: there is no module of that name to run; a script's name ends in .py\n"
+    assert answer.stderr == "jupyter_profkit: -m no_such_module: there is no module of that name to run\n"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        ("-m tools", "tools []"),
+        ("-m tools main.py -m x", "tools ['main.py', '-m', 'x']"),
+        ("-l 9 -m tools -s time --file=in.py", "tools ['-s', 'time', '--file=in.py']"),
+        ("-x main.py -m tools", "tools []"),
+        ("-m t*s main.py -m x", "main ['-m', 'x']"),
+        ("--module tools main.py", "main []"),
+        ("--module tools -m tools", "tools []"),
+        ("main.py -m tools", "main ['-m', 'tools']"),
+        ("-m main", "main []"),
+    ],
+)
+@pytest.mark.parametrize("command", ["cprofile", "memprofile"])
+def test_minus_m_is_what_it_is_to_python_and_the_filter_is_called_module(
+    tmp_path: Path, command: str, words: str, printed: str
+) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__main__.py").write_text("import sys\nprint('tools', sys.argv[1:])\n")
+    (tmp_path / "main.py").write_text("import sys\nprint('main', sys.argv[1:])\n")
+    own = ["--no-heap"] if command == "memprofile" else []
+    answer = subprocess.run(
+        [sys.executable, "-m", "jupyter_profkit", command, "-q", *own, *words.split()],
+        cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": ROOT},
+    )  # fmt: skip
+    assert (answer.stdout, answer.stderr) == (f"{printed}\n", "")
+
+
+@pytest.mark.process
+def test_coroutines_of_a_script_that_starts_a_loop(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text(
+        "import asyncio\nasync def job(n):\n    await asyncio.sleep(0.02)\n    return n\n"
+        "async def main():\n    return await asyncio.gather(*map(job, range(3)))\nasyncio.run(main())\n"
     )
+    answer = call("cprofile", "-q", "-D", tmp_path / "run.json", tmp_path / "s.py")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    found = jupyter_profkit.load(tmp_path / "run.json").coroutines
+    assert [(each.function, each.calls, len(each.tasks)) for each in found] == [("main", 1, 1), ("job", 3, 3)]
+    assert found[1].awaiting >= 0.06
 
 
 @pytest.mark.process
@@ -276,6 +317,10 @@ def test_an_error_of_the_script_is_its_own_traceback(tmp_path: Path) -> None:
     [
         (["memprofile"], "takes a script"),
         (["memprofile", "no_such.py"], "no_such.py: No such file"),
+        (["cprofile", "-m"], "--module"),
+        (["cprofile", "-m", "foo.py"], "-m foo.py: a module's name has no suffix; a script goes without -m"),
+        (["cprofile", "-m", "json", "s.py"], "figures of json in s.py: --module json s.py"),
+        (["cprofile", "-m", "json*"], "takes a script"),
         (["memprofile", "--wrong", "x.py"], "unrecognized arguments: --wrong"),
         (["plot"], "no recording here yet"),
         (["plot", "no_such.dat"], "No such file"),

@@ -213,9 +213,5 @@ def test_the_event_loop_is_no_part_of_a_block_that_awaits_and_tasks_are():
     assert not LOOP & set(counts)
     assert counts["fib"] == 15 + 25 + 41
     assert counts["<built-in method builtins.len>"] >= 1
-    if ScopedProfiler.is_available():
-        assert [(each.function.rpartition(".")[2], each.calls) for each in p.coroutines] == [("job", 2)]
-        assert len(p.coroutines[0].tasks) == 2
-    else:
-        assert p.coroutines == ()
-        assert any("coroutines need Python 3.12 or later" in note for note in p.method.notes)
+    assert [(each.function.rpartition(".")[2], each.calls) for each in p.coroutines] == [("job", 2)]
+    assert len(p.coroutines[0].tasks) == 2

@@ -105,8 +105,27 @@ def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: 
     awaiting = "[s.lineno for s in p.statements.records if s.kind == 'awaiting']"
     assert kernel.value(awaiting) == "[6, 7]"
     coroutines = "[(c.function, c.calls, c.awaiting > 0.05, len(c.tasks)) for c in p.coroutines]"
-    if kernel.value("__import__('sys').version_info > (3, 12)") == "True":
-        assert kernel.value(coroutines) == "[('work', 3, True, 2)]"
+    assert kernel.value(coroutines) == "[('work', 3, True, 2)]"
+
+
+def test_a_task_of_an_earlier_cell_has_its_name_and_its_awaiting_time(kernel: Kernel) -> None:
+    kernel.run(
+        "import asyncio\nasync def later(n):\n    await asyncio.sleep(n)\n    return n\n"
+        "task = asyncio.create_task(later(1), name='the early one')\nawait asyncio.sleep(0)"
+    )
+    reply = kernel.run("%%cprofile -v p\nfrom time import sleep\nsleep(0.05)\nawait task")
+    assert reply.value == "1"
+    coroutines = "[(c.function, c.calls, c.awaiting > 0.05, c.tasks) for c in p.coroutines]"
+    assert kernel.value(coroutines) == "[('later', 1, True, ('the early one',))]"
+
+
+def test_an_interrupt_while_awaiting_leaves_the_figures_of_the_coroutines(kernel: Kernel) -> None:
+    kernel.run("import asyncio\nasync def forever():\n    while True:\n        await asyncio.sleep(0.1)")
+    reply = kernel.run("%%cprofile -v p\nawait forever()", interrupt_after=1.5)
+    assert reply.status == "error"
+    coroutines = "[(c.function, c.calls, c.awaiting > 0.1) for c in p.coroutines]"
+    assert kernel.value(coroutines) == "[('forever', 1, True)]"
+    assert kernel.value("__import__('sys').gettrace()") == "None"
 
 
 def test_a_busy_thread_is_invisible(kernel: Kernel) -> None:

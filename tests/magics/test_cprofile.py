@@ -55,7 +55,7 @@ def test_counts_of_a_cell_are_exact_and_nothing_of_the_kernel_is_counted(kernel:
 
 def test_statements_have_the_cells_own_lines(kernel: Kernel) -> None:
     reply = kernel.run("%%cprofile -v p\n\nx = 1\ntime.sleep(0.03)\nfor n in range(2):\n    time.sleep(0.01)\n")
-    rows = re.findall(r"^ +(\d+) .* (\S.*)$", reply.reports[0].split("\nFunctions")[0], re.MULTILINE)
+    rows = re.findall(r"^[▸ ] +(\d+) .* (\S.*)$", reply.reports[0].split("\nFunctions")[0], re.MULTILINE)
     assert [int(lineno) for lineno, _ in rows] == [3, 4, 5]
     statements = "[s for s in p.statements.records if s.kind == 'statement']"
     assert kernel.value(f"[(s.lineno, s.calls) for s in {statements}]") == "[(3, 0), (4, 1), (5, 2)]"

@@ -7,17 +7,22 @@
   reaches it; when a second one arrives, it and all behind it become shared. So no
   object is visited more than twice, however many owners there are.
 * What an owner shares is then counted from the places where it met others.
+* The keys of a dictionary count, too, although the collector does not tell of texts there.
 * Classes and modules end a walk, and so do the containers in `blocked`.
 * Objects are read some thousands at a time, and their sizes summed by type.
+* A number or text with one reference can be met by nobody else, so it has no label.
+  Labels are what costs most, in time and in memory.
 * Nothing of the user's is called.
 """
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, Final
 
 from jupyter_profkit.engines.object_sizes import ObjectKinds
@@ -29,6 +34,7 @@ _SHARED: Final = -1
 _BLOCKED: Final = -2
 _CHUNK: Final = 4096
 _FEW: Final = 8
+_ATOMS: Final = frozenset(map(id, (int, float, complex, str, bytes)))
 _SHARED_VISITS: Final = 2_000_000
 """Objects looked at to tell what each owner shares; beyond that, only the total is known."""
 
@@ -87,6 +93,7 @@ class _Walk:
         self._label: dict[int, int] = {id(one): _BLOCKED for one in blocked}
         self._meetings: list[dict[int, Any]] = [{} for _ in owners]
         """Shared objects at which each owner met another, by id."""
+        self._one = _one_reference()
         self.counts = HoldingCounts([0] * len(owners), [0] * len(owners), [0] * len(owners))
 
     def claim(self, number: int) -> None:
@@ -96,46 +103,66 @@ class _Walk:
             roots = [one for one in roots if id(one) not in self._label]
         stack = self._fresh(roots, number)
         while stack:
-            chunk = stack[-_CHUNK:]
-            del stack[-_CHUNK:]
-            stack += self._fresh(self._held_by(chunk), number)
+            chunk = _cut_off(stack)
+            held = _seen_from(chunk)
+            while held:  # one list may hold a million
+                stack += self._fresh(self._count_single(_cut_off(held), number), number)
+            stack += self._fresh(self._told_by_libraries(chunk), number)
+
+    def _count_single(self, held: list[Any], number: int) -> list[Any]:
+        """Count the atoms that have no reference but the one in `held`, as `_seen_from` tells; returns the others."""
+        is_one = list(map(self._one.__eq__, map(sys.getrefcount, held)))
+        if not any(is_one):
+            return held
+        is_single = list(map(operator.and_, is_one, map(_ATOMS.__contains__, map(id, map(type, held)))))
+        single = list(compress(held, is_single))
+        self.counts.n_objects[number] += len(single)
+        self.counts.exclusive[number] += sum(map(sys.getsizeof, single))
+        return list(compress(held, map(operator.not_, is_single)))
 
     def _fresh(self, held: Sequence[Any], number: int) -> list[Any]:
         """Those of `held` that nobody had reached; now they are of this owner. What others have is shared."""
-        label = self._label
-        fresh: dict[int, Any] = {}
-        met: dict[int, Any] = {}
-        for key, obj in zip(map(id, held), held, strict=True):
-            owner = label.get(key)
-            if owner is None:
-                fresh[key] = obj
-            elif owner not in (number, _BLOCKED):
-                met[key] = obj
-        if met:
-            self._meet(met, number)
+        fresh = dict(zip(map(id, held), held, strict=True))
+        unknown = set(fresh).difference(self._label)  # sets of C throughout: this is done for every object
+        if len(unknown) < len(fresh):
+            self._meet_others(fresh, unknown, number)
+            fresh = {key: obj for key, obj in fresh.items() if key in unknown}
         if not fresh:
             return []
+        self._label.update(dict.fromkeys(fresh, number))
         self.counts.n_objects[number] += len(fresh)
-        if len(fresh) <= _FEW:  # a long chain: counting types would take longer than the objects
-            label.update(dict.fromkeys(fresh, number))
+        if len(fresh) <= _FEW:  # a long chain: looking at types would take longer than the objects
             self.counts.exclusive[number] += self._drop_ends(fresh, number)
             return list(fresh.values())
-        counted = Counter(map(id, map(type, fresh.values())))
-        if not counted.keys() <= self._plain.keys():
-            self._learn(fresh, counted)
-        label.update(dict.fromkeys(fresh, number))
-        if counted.keys() <= self._plain.keys():
-            size = sum(map(sys.getsizeof, fresh.values()))
-            size += sum(count * extra for kind, count in counted.items() if (extra := self._plain[kind]))
+        kinds = set(map(id, map(type, fresh.values())))
+        if not kinds <= self._plain.keys():
+            self._learn(fresh, kinds)
+        if kinds <= self._plain.keys():
+            size = sum(map(sys.getsizeof, fresh.values())) + self._extra(fresh, kinds)
         else:
             size = self._drop_ends(fresh, number)
         self.counts.exclusive[number] += size
         return list(fresh.values())
 
-    def _learn(self, fresh: dict[int, Any], counted: Counter[int]) -> None:
-        unknown = counted.keys() - self._plain.keys()
+    def _meet_others(self, held: dict[int, Any], unknown: set[int], number: int) -> None:
+        label, mine = self._label, (number, _BLOCKED)
+        met = {key: obj for key, obj in held.items() if key not in unknown and label[key] not in mine}
+        if met:
+            self._meet(met, number)
+
+    def _extra(self, fresh: dict[int, Any], kinds: set[int]) -> int:
+        """What the sizes of plain objects leave out."""
+        if not any(self._plain[kind] for kind in kinds):
+            return 0
+        counted = Counter(map(id, map(type, fresh.values())))
+        return sum(count * self._plain[kind] for kind, count in counted.items())
+
+    def _learn(self, fresh: dict[int, Any], kinds: set[int]) -> None:
+        """Find out of each type that is new whether it is plain."""
+        unknown = kinds - self._plain.keys()
         for obj in fresh.values():
             if id(type(obj)) in unknown:
+                unknown.remove(id(type(obj)))
                 kind = self._kinds.of(obj)
                 if kind.is_plain:
                     self._plain[id(type(obj))] = kind.extra
@@ -154,19 +181,24 @@ class _Walk:
         return size
 
     def _held_by(self, chunk: list[Any]) -> list[Any]:
-        held = referents_of_all(chunk)
+        return _seen_from(chunk) + self._told_by_libraries(chunk)
+
+    def _told_by_libraries(self, chunk: list[Any]) -> list[Any]:
+        told: list[Any] = []
+        if self._plain.keys() >= set(map(id, map(type, chunk))):
+            return told
         for obj in chunk:
             if id(type(obj)) not in self._plain:
                 more = self._kinds.of(obj).more
                 if more is not None:
-                    held += more(obj)
-        return held
+                    told += more(obj)
+        return told
 
     # shared
 
     def _meet(self, met: dict[int, Any], number: int) -> None:
         """Make what two owners reached shared, with all that the first had behind it."""
-        theirs: list[Any] = []
+        theirs: dict[int, list[Any]] = {}
         is_system = self._owners[number].is_system
         for key, obj in met.items():
             owner = self._label[key]
@@ -175,30 +207,27 @@ class _Walk:
             elif not (is_system and self._owners[owner].is_system):
                 self._meetings[number][key] = obj
                 self._meetings[owner][key] = obj
-                theirs.append(obj)
-        while theirs:
-            chunk = theirs[-_CHUNK:]
-            del theirs[-_CHUNK:]
-            freed = self._share(chunk)
-            if freed:
-                theirs += [one for one in self._held_by(freed) if self._label.get(id(one), _BLOCKED) >= 0]
+                theirs.setdefault(owner, []).append(obj)
+        for owner, objects in theirs.items():
+            self._share(objects, owner)
 
-    def _share(self, objects: list[Any]) -> list[Any]:
-        """Take `objects` from those that own them; returns those that were owned until now."""
+    def _share(self, stack: list[Any], owner: int) -> None:
+        """Take the objects in `stack`, and all behind them, from `owner`."""
         label, counts = self._label, self.counts
-        changed = []
-        for obj in objects:
-            owner = label[id(obj)]
-            if owner < 0:
-                continue
-            size = self._kinds.size_of(obj)
-            label[id(obj)] = _SHARED
-            counts.exclusive[owner] -= size
-            counts.n_objects[owner] -= 1
-            counts.shared_total += size
-            counts.n_shared += 1
-            changed.append(obj)
-        return changed
+        while stack:
+            taken = []
+            for obj in _cut_off(stack):
+                if label.get(id(obj), owner) != owner:  # single atoms have no label
+                    continue
+                size = self._kinds.size_of(obj)
+                label[id(obj)] = _SHARED
+                counts.exclusive[owner] -= size
+                counts.n_objects[owner] -= 1
+                counts.shared_total += size
+                counts.n_shared += 1
+                taken.append(obj)
+            if taken:
+                stack += [one for one in self._held_by(taken) if label.get(id(one), owner) == owner]
 
     def count_shared(self) -> None:
         """Tell for each owner how much it shares."""
@@ -219,8 +248,7 @@ class _Walk:
         stack = list(meetings.values())
         size = 0
         while stack:
-            chunk = stack[-_CHUNK:]
-            del stack[-_CHUNK:]
+            chunk = _cut_off(stack)
             size += sum(map(self._kinds.size_of, chunk))
             for obj in self._held_by(chunk):
                 key = id(obj)
@@ -228,3 +256,25 @@ class _Walk:
                     seen.add(key)
                     stack.append(obj)
         return size, len(seen)
+
+
+def _cut_off(stack: list[Any]) -> list[Any]:
+    """The last thousands of `stack`, which has them no more."""
+    chunk = stack[-_CHUNK:]
+    del stack[-_CHUNK:]
+    return chunk
+
+
+def _seen_from(containers: list[Any]) -> list[Any]:
+    """What `containers` refer to, as the collector tells, and the texts that are keys, of which it does not."""
+    held = referents_of_all(containers)
+    for one in containers:
+        if issubclass(type(one), dict):
+            held += dict.__iter__(one)
+    return held
+
+
+def _one_reference() -> int:
+    """What `sys.getrefcount` says of an atom that `_seen_from` told, if a container has the only reference to it."""
+    container = [float("0.1")]
+    return next(map(sys.getrefcount, _seen_from([container])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import types
@@ -9,6 +10,8 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jupyter_profkit.engines import holdings
 from jupyter_profkit.engines.holdings import HoldingCounts, Owner, count_holdings
@@ -71,6 +74,62 @@ def test_the_order_of_owners_changes_no_figure() -> None:
     assert there.exclusive == back.exclusive[::-1]
     assert there.shared == back.shared[::-1]
     assert total(there) == total(back)
+
+
+def reached(root: object) -> dict[int, int]:
+    """The sizes of all that a root reaches, by id, in the plainest way."""
+    found, waiting = {}, [root]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in found and type(one) is not type:
+            found[id(one)] = sys.getsizeof(one)
+            waiting += gc.get_referents(one)
+    return found
+
+
+@given(st.lists(st.lists(st.integers(-6, 30), max_size=4), min_size=2, max_size=12), st.integers(1, 4))
+def test_each_owner_has_what_no_other_reaches_whatever_refers_to_what(items: list[list[int]], n_owners: int) -> None:
+    made: list[list] = [[] for _ in items]
+    known = [float(number) for number in range(6)]
+    for one, held in zip(made, items, strict=True):  # a fresh number, one that others may have too, or a list
+        one += [float("7")] * held.count(-1) + [number + 0.5 for number in held if number >= len(made)]
+        one += [known[-number - 1] for number in held if number < -1]
+        one += [made[number] for number in held if 0 <= number < len(made)]
+    del known
+    roots = made[:n_owners]
+    reach = [reached(root) for root in roots]
+    counts = count_holdings([Owner(str(number), [root]) for number, root in enumerate(roots)])
+    for number, mine in enumerate(reach):
+        others = set().union(*(other for place, other in enumerate(reach) if place != number))
+        exclusive = [size for key, size in mine.items() if key not in others]
+        assert (counts.exclusive[number], counts.n_objects[number]) == (sum(exclusive), len(exclusive))
+        assert counts.shared[number] == sum(size for key, size in mine.items() if key in others)
+    assert total(counts) == sum({key: size for one in reach for key, size in one.items()}.values())
+
+
+def test_the_texts_that_are_keys_count() -> None:
+    one = {"k" * MB + str(number): number for number in range(3)}
+    assert count(one).exclusive == pytest.approx([3 * MB], abs=1000)
+    counts = count([one], dict.fromkeys(one), [1.5])
+    assert counts.exclusive == pytest.approx([0, 0, 0], abs=1000)
+    assert counts.shared == pytest.approx([3 * MB, 3 * MB, 0], abs=1000)
+    counts = count([one], (one,))
+    assert counts.shared_total == pytest.approx(3 * MB, abs=1000)
+
+
+def test_texts_in_an_array_and_in_a_view_of_it_count_once() -> None:
+    array = np.array(["x" * MB + str(number) for number in range(3)], dtype=object)
+    assert count([array, array[:2]]).exclusive == [pytest.approx(3 * MB, abs=1500)]
+    counts = count([array], [array[:2]])
+    assert counts.shared_total == pytest.approx(3 * MB, abs=1500)
+
+
+def test_a_number_that_one_reference_holds_is_counted_without_a_label() -> None:
+    numbers = [[number + 0.5 for number in range(1_000)], {str(number): number / 3 for number in range(1_000)}]
+    walk = holdings._Walk([Owner("x", [numbers])], ())
+    walk.claim(0)
+    assert walk.counts.n_objects == [3_003]
+    assert len(walk._label) == 3
 
 
 def test_what_the_system_reaches_first_is_not_shared_with_the_system() -> None:

@@ -4,21 +4,24 @@
 
 * For a few objects `gc.get_referrers` is quickest. It compares every reference of the
   heap with each of them, so for more the heap is read here: a thousand objects'
-  references in one call, and only where one of them hits, each object by itself.
+  references in one call, and only where one of them hits, each object by itself, type by type.
 * That read takes 0.2 s for a million objects, however many are looked for, and ends
   when `stop` says so, or at an interrupt.
+* Forward it is quicker: what has a single reference, and that from a container, goes
+  with the container, and nothing else has to be asked (`hanging_on`).
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_profkit.engines.referents import referents, referents_of_all
 
-__all__ = ["read_referrers", "referring"]
+__all__ = ["hanging_on", "read_referrers", "referring"]
 
 _FEW: Final = 16
 _CHUNK: Final = 1024
@@ -59,20 +62,54 @@ def referring(objects: Sequence[Any], ids: Collection[int], stop: Callable[[], b
         if stop():
             return
         chunk = objects[start : start + _CHUNK]
-        if not _hits(chunk, wanted, plain):
-            continue
-        for place in range(0, len(chunk), _PART):
-            part = chunk[place : place + _PART]
-            if _hits(part, wanted, plain):
-                yield from [one for one in part if not wanted.isdisjoint(map(id, referents(one)))]
+        if not plain.issuperset(map(id, map(type, chunk))):
+            plain.update(id(type(one)) for one in chunk if not issubclass(type(one), types.ModuleType))
+            yield from [one for one in chunk if id(type(one)) not in plain and _refers(referents(one), wanted)]
+            chunk = [one for one in chunk if id(type(one)) in plain]
+        if _refers(referents_of_all(chunk), wanted):
+            yield from _narrowed(chunk, wanted)
 
 
-def _hits(objects: Sequence[Any], wanted: frozenset[int], plain: set[int]) -> bool:
-    """Whether any of `objects` refers to one that is wanted; `plain` are the ids of types that are no modules'."""
-    if not plain.issuperset(map(id, map(type, objects))):
-        plain.update(id(type(one)) for one in objects if not issubclass(type(one), types.ModuleType))
-        modules = [one for one in objects if id(type(one)) not in plain]
-        if any(not wanted.isdisjoint(map(id, referents(one))) for one in modules):
-            return True
-        objects = [one for one in objects if id(type(one)) in plain]
-    return not wanted.isdisjoint(map(id, referents_of_all(objects)))
+def _narrowed(chunk: Sequence[Any], wanted: frozenset[int]) -> Iterator[Any]:
+    """Those of `chunk`, which has no module, that refer to what is wanted; most often they are of one type."""
+    by_type: dict[int, list[Any]] = {}
+    for one in chunk:
+        by_type.setdefault(id(type(one)), []).append(one)
+    for alike in by_type.values():
+        for place in range(0, len(alike), _PART):
+            part = alike[place : place + _PART]
+            if _refers(referents_of_all(part), wanted):
+                yield from [one for one in part if _refers(referents_of_all((one,)), wanted)]
+
+
+def _refers(held: Sequence[Any], wanted: frozenset[int]) -> bool:
+    return not wanted.isdisjoint(map(id, held))
+
+
+def hanging_on(container: Any, noted: Container[int] = (), stop: Callable[[], bool] = _never) -> Iterator[list[int]]:
+    """The ids of what only `container` keeps: each has one reference, from there or from another of them.
+
+    Parameters
+    ----------
+    container : it is not told itself.
+    noted : ids of objects to which the caller has one more reference, in a list of its own.
+    stop : asked now and then whether to end.
+    """
+    one = _one_reference()
+    held = referents_of_all((container,)) if not issubclass(type(container), types.ModuleType) else []
+    while held:
+        behind: list[Any] = []
+        while held and not stop():
+            chunk = held[-_CHUNK:]
+            del held[-_CHUNK:]
+            counts = list(map(sys.getrefcount, chunk))
+            single = [obj for obj, count in zip(chunk, counts, strict=True) if count == one + (id(obj) in noted)]
+            yield [id(obj) for obj in single]
+            behind += referents_of_all(single)
+        held = behind if not stop() else []
+
+
+def _one_reference() -> int:
+    """What `sys.getrefcount` says of an object in a list of referents, if a container has the only reference to it."""
+    container = [object()]
+    return next(map(sys.getrefcount, referents_of_all((container,))))

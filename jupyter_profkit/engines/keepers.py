@@ -14,8 +14,9 @@ import contextvars
 import signal
 import sys
 import threading
+import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from jupyter_profkit.engines.advice import Link
 from jupyter_profkit.engines.reference_holders import Holders
@@ -23,6 +24,8 @@ from jupyter_profkit.engines.roots import Root, name_of_thread, pending_tasks
 from jupyter_profkit.engines.safe_repr import exact_name, printable
 
 __all__ = ["Keepers", "release_hook", "timer_release"]
+
+_PLAIN: Final = frozenset(map(id, (list, tuple, dict, set, types.CellType)))
 
 
 class Keepers:
@@ -40,9 +43,11 @@ class Keepers:
 
     def root_of(self, obj: Any) -> Root | None:
         """The name of `obj`, if it is kept without one."""
+        kind = type(obj)
+        if id(kind) in _PLAIN:  # most are; this is asked of every object that a search meets
+            return None
         if self._holders.is_shell(obj):
             return Root("shell", ("IPython itself",))
-        kind = type(obj)
         if kind is self._handle and not obj.cancelled():
             return Root("event loop", ("a call that waits in the event loop",))
         if kind is contextvars.Context:

@@ -8,6 +8,9 @@
   the next search finds what would still hold the object. So the chains together
   are what must go, and none is told twice.
 * A level is one read of the heap (`heap_scan`). What was read stays known to the next search.
+* Of a level of thousands the first of each type are followed, the others wait. When no
+  chain is left, those of them that hang on an object that nothing holds any more are
+  done with; more of the others follow.
 * More than three ways from one name are told as one: then the name has to go.
 * While the heap is read, users' objects are held only by lists that are known here;
   no generator, closure or dictionary of this module may hold one then.
@@ -33,7 +36,7 @@ from jupyter_profkit.engines.advice import (
     module_expression,
 )
 from jupyter_profkit.engines.array_holders import ArrayHolders, contents
-from jupyter_profkit.engines.heap_scan import read_referrers
+from jupyter_profkit.engines.heap_scan import hanging_on, read_referrers
 from jupyter_profkit.engines.keepers import Keepers, release_hook, timer_release
 from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
@@ -46,6 +49,9 @@ __all__ = ["Found", "find_holders"]
 MAX_CHAINS: Final = 10
 _MAX_OBJECTS: Final = 2_000_000
 _WAYS_TOLD: Final = 3
+_MANY: Final = 1_000
+_FIRST: Final = 16
+"""Of more than so many objects, so many of each type are followed first."""
 _UNSEEN_NOTE: Final = (
     "the collector cannot look there: maybe a callback of atexit (atexit.unregister), or a call that runs"
 )
@@ -109,6 +115,11 @@ class _HolderSearch:
         self._numbers: dict[int, int] = {id(starts[0]): 0}
         self._owners: dict[int, list[int]] = {}
         self._roots: dict[int, list[Root]] = {}
+        self._waiting: dict[int, None] = {}
+        """Objects of which it is not known yet what holds them."""
+        self._first = _FIRST
+        self._let_go: list[int] = []
+        """Objects whose name is to be taken away."""
         self._cut_edges: set[tuple[int, int]] = set()
         self._cut_roots: set[tuple[Root, int]] = set()
         self._n_seen = 0
@@ -119,10 +130,11 @@ class _HolderSearch:
     def run(self) -> Found:
         found = Found()
         while len(found.chains) < MAX_CHAINS:
-            hit, found.in_cycle = self._shortest()
-            if hit is None:
+            hit, found.in_cycle = self._shortest(0)
+            if hit is not None:
+                self._add(found.chains, *hit)
+            elif not self._follow_waiting():
                 break
-            self._add(found.chains, *hit)
         else:
             found.notes.append(f"There are more than {MAX_CHAINS} chains; ask again when these are gone.")
         if not found.chains and not found.in_cycle and not self._late:
@@ -142,20 +154,20 @@ class _HolderSearch:
 
     # one search
 
-    def _shortest(self) -> tuple[tuple[Root, list[int]] | None, bool]:
-        """The nearest name and the objects from there to ours; and whether ours was met again."""
-        towards: dict[int, int] = {0: -1}
-        level, in_cycle = [0], False
+    def _shortest(self, start: int) -> tuple[tuple[Root, list[int]] | None, bool]:
+        """The nearest name and the objects from there to `start`; and whether that was met again."""
+        towards: dict[int, int] = {start: -1}
+        level, in_cycle = [start], False
         while level and not self._is_late():
             self._read(level)
             for node in level:
-                for root in self._roots[node]:
+                for root in self._roots.get(node, ()):
                     if (root, node) not in self._cut_roots and (root, -1) not in self._cut_roots:
                         return (root, _path(towards, node)), in_cycle
             behind: list[int] = []
             for node in level:
-                for owner in self._owners[node]:
-                    in_cycle = in_cycle or owner == 0
+                for owner in self._owners.get(node, ()):
+                    in_cycle = in_cycle or owner == start
                     if owner not in towards and (owner, node) not in self._cut_edges:
                         towards[owner] = node
                         behind.append(owner)
@@ -187,10 +199,9 @@ class _HolderSearch:
 
     def _read(self, level: list[int]) -> None:
         """Find out what holds the objects of a level."""
-        unread = [node for node in level if node not in self._owners]
+        unread = self._first_of([node for node in level if node not in self._owners and node not in self._waiting])
         for node in unread:
             self._owners[node] = []
-            self._roots[node] = []
         targets = [self._objects[node] for node in unread]
         containers = self._containers(targets)
         wanted = {id(target): node for target, node in zip(targets, unread, strict=True)}
@@ -207,7 +218,37 @@ class _HolderSearch:
             kept = self._keepers.root_of(self._objects[node]) if node else None
             if kept is not None:
                 self._roots[node], self._owners[node] = [kept], []  # what has it does not matter
-            self._roots[node] += self._frame_roots(self._objects[node])
+        if unread[:1] == [0]:
+            self._roots.setdefault(0, []).extend(self._frame_roots(self._objects[0]))
+
+    def _first_of(self, nodes: list[int]) -> list[int]:
+        """Those that are followed now; the others wait."""
+        if len(nodes) <= _MANY:
+            return nodes
+        first: dict[int, list[int]] = {}
+        for node in nodes:
+            alike = first.setdefault(id(type(self._objects[node])), [])
+            if len(alike) < self._first:
+                alike.append(node)
+            else:
+                self._waiting[node] = None
+        return [node for alike in first.values() for node in alike]
+
+    def _follow_waiting(self) -> bool:
+        """Go on with what waits, unless it goes with what was let go of; whether there is any."""
+        numbers = self._numbers
+        for node in self._let_go if self._waiting else ():
+            if self._shortest(node)[0] is None and not self._is_late():
+                for hanging in hanging_on(self._objects[node], numbers, self._is_late):
+                    for number in filter(None, map(numbers.get, hanging)):
+                        if number in self._waiting:
+                            del self._waiting[number]
+                            self._owners[number] = []
+        self._let_go.clear()
+        is_more = bool(self._waiting)
+        self._first *= _FIRST
+        self._waiting.clear()
+        return is_more and not self._is_late()
 
     def _containers(self, targets: list[Any]) -> list[Any]:
         """What refers to any of `targets`, without what belongs to this search."""
@@ -244,7 +285,7 @@ class _HolderSearch:
 
     def _frame_roots(self, obj: Any) -> Iterator[Root]:
         """Local variables of functions that run in other threads, where they can be read without a trace."""
-        if sys.hexversion < 0x030D0000 or self._objects[0] is not obj:
+        if sys.hexversion < 0x030D0000:
             return  # before 3.13, reading them makes a copy that lives as long as the frame
         tops = sys._current_frames()
         tops.pop(threading.get_ident(), None)  # to keep this function's own frame would make a cycle with the object
@@ -278,6 +319,7 @@ class _HolderSearch:
             free, note = prefix + cut.statement, ""
         else:
             self._cut_roots.add((root, path[0] if root.kind == "IPython" else -1))
+            self._let_go.append(path[0])
             free, note = self._free_root(root, path, links, prefix)
             if root.kind == "module" and links and not _is_plain(links[0].owner):
                 free, note = release_hook(root)

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from jupyter_profkit.engines.heap_scan import read_referrers, referring
+from jupyter_profkit.engines.heap_scan import hanging_on, read_referrers, referring
 
 
 class Node:
@@ -53,3 +53,19 @@ def test_only_the_objects_given_are_read():
     target, other = Node(), [1]
     holder = [target]
     assert list(referring([other, holder], {id(target)})) == [holder]
+
+
+def test_what_hangs_on_a_container_is_what_goes_with_it():
+    kept = Node()
+    node, elsewhere = Node(), [1]
+    node.child = [2.5]
+    container = [node, elsewhere, [[kept]], (Node(), Node())]
+    expected = [container[2], container[2][0], node.child, container[3], *container[3]]
+    noted = frozenset({id(node)})
+    ids = [id(one) for one in expected]
+    objects = [node]
+    del node, expected
+    told = [one for part in hanging_on(container, noted) for one in part]
+    assert set(ids) | noted <= set(told)
+    assert not {id(kept), id(elsewhere), id(container)} & set(told)
+    assert objects

@@ -10,8 +10,10 @@ from collections import OrderedDict, deque
 
 import pytest
 
+from jupyter_profkit.engines import why
+from jupyter_profkit.engines.heap_scan import read_referrers
 from jupyter_profkit.engines.reference_holders import Holders
-from jupyter_profkit.engines.why import find_holders
+from jupyter_profkit.engines.why import _FIRST, find_holders
 
 
 class Big:
@@ -188,13 +190,82 @@ def test_odd_names_of_variables_are_freed_too(names):
     assert not set(names) & set(space)
 
 
-@pytest.mark.timeout(60)
-def test_thousands_of_holders_are_one_chain():
+MANY = {
+    "lists": lambda b: [b],
+    "lists in lists": lambda b: [[b]],
+    "tuples": lambda b: (b,),
+    "dictionaries": lambda b: {"k": b},
+    "instances": lambda b: holding(Big, child=b),
+    "slots": lambda b: holding(Slotted, child=b),
+    "closures": closure,
+    "generators": started,
+    "partials": lambda b: functools.partial(print, b),
+}
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The numbers of objects whose referrers were asked for, read by read."""
+    asked = []
+
+    def read(targets, *args):
+        asked.append(len(targets))
+        return read_referrers(targets, *args)
+
+    monkeypatch.setattr(why, "read_referrers", read)
+    return asked
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", MANY)
+def test_of_thousands_of_holders_that_are_alike_the_first_are_followed(kind, reads):
     space = {"b": Big(), "heap": [[n] for n in range(10_000)]}
-    space["owners"] = [[space["b"]] for _ in range(2_000)]
+    space["owners"] = [MANY[kind](space["b"]) for _ in range(5_000)]
     found = find_holders([space["b"]], Holders(None, space), "b", 60.0)
-    assert [chain.name for chain in found.chains] == ["b", "owners"]
-    assert found.notes == []
+    assert [(chain.name, chain.free) for chain in found.chains] == [("b", "del b"), ("owners", "del owners")]
+    assert (found.notes, found.n_unseen) == ([], 0)
+    assert max(reads) <= 2 * _FIRST, "not the thousands"
+    assert sum(map(bool, reads)) <= 8, "a read of the heap for each level, and no more"
+
+
+OTHERS = {
+    "a few before": lambda many, few: (few(10), many(5_000)),
+    "a few after": lambda many, few: (many(5_000), few(10)),
+    "one before": lambda many, few: (few(1), many(5_000)),
+    "one after": lambda many, few: (many(5_000), few(1)),
+    "two lots": lambda many, few: (many(2_000), many(3_000)),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["lists", "closures", "instances"])
+@pytest.mark.parametrize("order", OTHERS)
+def test_who_holds_a_few_is_found_behind_who_holds_thousands(kind, order):
+    space = {"b": Big()}
+    make = lambda n: [MANY[kind](space["b"]) for _ in range(n)]
+    space["x"], space["y"] = OTHERS[order](make, make)
+    freed_by(space, look(space))
+
+
+def freed_by(space, found):
+    """The statements that were told are what it takes."""
+    alive = weakref.ref(space["b"])
+    for chain in found.chains:
+        assert alive() is not None
+        exec(chain.free, space)
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.timeout(120)
+def test_thousands_that_two_lists_have_are_let_go_by_both():
+    space = {"b": Big()}
+    space["x"] = [[space["b"]] for _ in range(2_000)]
+    space["y"] = list(space["x"])
+    space["z"] = {"more": space["x"][:50]}
+    found = look(space)
+    assert {chain.name for chain in found.chains} >= {"b", "x", "y"}
+    freed_by(space, found)
 
 
 def test_the_time_limit_ends_the_search_and_is_said():

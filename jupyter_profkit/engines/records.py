@@ -14,8 +14,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import compress
-from operator import not_
+from itertools import compress, repeat
+from operator import not_, sub
 
 from jupyter_profkit.engines import sampler
 from jupyter_profkit.model.timeline import thin
@@ -80,8 +80,8 @@ class Records:
         times, values, codes = times[::3], integers[1::3], integers[2::3]
         added = self._added
         steps = list(self._read_others(whole, times, values, codes))
-        self._read_main(array("d", compress(times, map(not_, codes))), array("q", compress(values, map(not_, codes))),
-                        added, steps)  # fmt: skip
+        of_main = bytes(map(not_, codes))
+        self._read_main(array("d", compress(times, of_main)), array("q", compress(values, of_main)), added, steps)
         return used
 
     def take_main(self) -> tuple[array[float], array[int]]:
@@ -113,8 +113,7 @@ class Records:
 
     def _read_main(self, times: array[float], values: array[int], added: int, steps: list[tuple[float, int]]) -> None:
         first, last = bisect_left(times, self.started), bisect_right(times, self.stopped)
-        started = self.started
-        self.main.times.extend([moment - started for moment in times[first:last]])
+        self.main.times.extend(map(sub, times[first:last], repeat(self.started)))
         if self.summed:
             values = array("q", _with_steps(times, values, added, steps))
         self.main.values.extend(values[first:last])

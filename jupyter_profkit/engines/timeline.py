@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
 import sys
 import time
@@ -36,7 +37,7 @@ from jupyter_profkit.units import MIB, format_seconds
 
 __all__ = ["TimelineEngine", "check_process", "mark"]
 
-_MAX_SAMPLES = 100_000
+_MAX_SAMPLES = 50_000
 """More are thinned out, without losing a peak: a recording must not weigh on the kernel it measures."""
 _MAX_MARKS = 10_000
 _SHORTEST_INTERVAL = 0.001
@@ -257,11 +258,11 @@ class TimelineEngine:
         yield from self._said
         if len(self._marks) >= _MAX_MARKS:
             yield f"marks after the first {_MAX_MARKS} are left out"
-        gap, moment = max(
-            ((after - before, before) for before, after in pairwise(records.main.times)), default=(0.0, 0.0)
-        )
+        times = records.main.times
+        gaps = list(map(operator.sub, times[1:], times))
+        gap = max(gaps, default=0.0)
         if gap > max(_LONGEST_GAP, 10 * self.interval):
-            yield f"no samples for {format_seconds(gap)} from {moment:.2f} s on: the machine was busy"
+            yield f"no samples for {format_seconds(gap)} from {times[gaps.index(gap)]:.2f} s on: the machine was busy"
 
 
 def _height(point: tuple[float, int]) -> tuple[int, float]:

@@ -8,6 +8,7 @@ Times count from the start of the session.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -194,9 +195,15 @@ def thin(times: Sequence[float], values: Sequence[int], n_columns: int) -> list[
     start = times[0]
     width = (times[-1] - start) / n_columns or 1.0
     kept = [0]
-    for _, column in groupby(range(1, n_points - 1), key=lambda index: int((times[index] - start) / width)):
-        indices = list(column)
-        low, high = min(indices, key=values.__getitem__), max(indices, key=values.__getitem__)
-        # A level column keeps its two ends, so that points stay evenly spread over time.
-        kept += sorted((low, high)) if low != high else sorted({indices[0], indices[-1]})
+    first, last = 1, n_points - 1
+    while first < last:
+        edge = start + (int((times[first] - start) / width) + 1) * width
+        after = bisect_left(times, edge, first + 1, last)
+        column = values[first:after]
+        low, high = min(column), max(column)
+        if low != high:
+            kept += sorted((first + column.index(low), first + column.index(high)))
+        else:  # a level column keeps its two ends, so that points stay evenly spread over time
+            kept += sorted({first, after - 1})
+        first = after
     return [*kept, n_points - 1]

@@ -56,6 +56,8 @@ class Helper:
 
     Raises
     ------
+    ProcessLookupError
+        If the process to watch is not there.
     OSError
         If it cannot be started, or ends at once.
     """
@@ -80,6 +82,7 @@ class Helper:
         else:
             options += ["--keep", str(kept.folder()), _one_word(title)]
         options += ["--path", _psutil_folder()] if sys.platform != "linux" else []
+        self._watched = pid
         command = [sys.executable, "-I", "-S", sampler.__file__, str(pid), str(interval), *options]
         self._file = tempfile.TemporaryFile(prefix="jupyter_profkit-")  # noqa: SIM115 - open until `stop`
         try:
@@ -109,6 +112,8 @@ class Helper:
             raise
         if line != b"ready\n":
             self.stop()
+            if line == b"gone\n":
+                raise ProcessLookupError(f"there is no process {self._watched}")
             raise OSError(line.decode(errors="replace").strip() or "the helper process ended at once")
 
     def read(self, offset: int) -> bytes:

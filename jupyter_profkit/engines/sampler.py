@@ -10,8 +10,9 @@
   is there whatever becomes of this process. Each is a `RECORD`: the time of
   ``time.monotonic`` (one clock for all processes), bytes, and whose they are: the
   pid of a child, or one of the codes below.
-* It says ``ready`` on standard error when it begins, and there, at the end, the
-  seconds of CPU that it used, or what went wrong.
+* It says ``ready`` on standard error when it begins, or ``gone`` if the process has
+  ended already, and there, at the end, the seconds of CPU that it used, or what went
+  wrong.
 * It ends when a byte, or the end of file, comes on standard input; when the
   process is gone; when its own parent is gone. Another process may have inherited
   the far end of standard input, so each of these is needed. After SECONDS it
@@ -91,7 +92,9 @@ class ProcProcess:
         if self._status < 0:
             self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
         status = os.pread(self._status, 4096, 0)
-        start = status.index(b"VmHWM:") + 6
+        start = status.find(b"VmHWM:") + 6
+        if start < 6:  # nobody has reaped it yet
+            raise ProcessLookupError
         return int(status[start : status.index(b"kB", start)]) * 1024
 
     def pss(self) -> int:
@@ -439,6 +442,8 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except (ProcessLookupError, FileNotFoundError):
+        os.write(2, b"gone\n")
     except Exception as error:  # the kernel reads this line and passes it on
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     os._exit(0)  # the thread that waits for standard input would hold up an ordinary end

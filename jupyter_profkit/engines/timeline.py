@@ -106,6 +106,8 @@ class TimelineEngine:
                 seconds=self._seconds,
                 title=self._title,
             )
+        except ProcessLookupError:
+            self._failure = "no samples: the process had ended before the first could be taken"
         except (OSError, ImportError) as error:
             self._failure = f"no samples: the helper process did not start ({error})"
         if self._reset_peak:

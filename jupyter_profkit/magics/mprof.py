@@ -60,7 +60,7 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
             run = run_script(_words(values.rest), values)
             self.deliver(run.timeline, values, show=run.show)
         if run.interrupted:
-            raise KeyboardInterrupt
+            raise _interrupt_of(run.timeline.session.title)
         return run.timeline if values.return_result else None
 
     mprof_run.__doc__ = MPROF_RUN.help()
@@ -130,6 +130,13 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         if isinstance(result, MemoryTimeline) and draw_to(plot_view(result, **values.only(DISPLAY)), path):
             return path
         return super().save(result, path, values)  # type: ignore[no-any-return]
+
+
+def _interrupt_of(script: str) -> KeyboardInterrupt:
+    """What ends the cell; it is drawn without a traceback, which would be of this module alone."""
+    interrupt = KeyboardInterrupt(f"{script} was interrupted")
+    interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]  # type: ignore[attr-defined]  # IPython's
+    return interrupt
 
 
 def _latest() -> MemoryTimeline:

@@ -68,7 +68,7 @@ def report(timeline: MemoryTimeline, **display: Any) -> Report:
     """
     shown = _Display.of(display)
     title = f"%mprof_plot  {timeline.session.title}"
-    notes = timeline.method.notes
+    notes = (*timeline.method.notes, *_notes_on_window([timeline], shown.window))
     if not timeline.main:
         return Report(title, "No memory was recorded", notes=notes, warning=warning_of(timeline.session))
     return Report(
@@ -139,7 +139,10 @@ def overlay_report(timelines: Sequence[MemoryTimeline], names: Sequence[str], **
         title=f"%mprof_plot  {len(recordings)} recordings",
         headline=f"The highest peak is {format_size(highest.peak.rss)}, of {name}",
         parts=(view, _recordings_table(recordings)),
-        notes=tuple(f"{label}: {note}" for label, timeline in recordings for note in timeline.method.notes),
+        notes=(
+            *(f"{label}: {note}" for label, timeline in recordings for note in timeline.method.notes),
+            *_notes_on_window(timelines, view.window),
+        ),
     )
 
 
@@ -193,6 +196,20 @@ def _window(value: object) -> tuple[float, float]:
     return start, end
 
 
+def _notes_on_window(timelines: Sequence[MemoryTimeline], window: tuple[float, float] | None) -> Iterator[str]:
+    """A window beside all of the recordings shows nothing."""
+    if window is None or any(_samples_within(timeline.main, window) for timeline in timelines):
+        return
+    last = max((timeline.main[-1].time for timeline in timelines if timeline.main), default=0.0)
+    yield f"nothing was recorded from {window[0]:g} to {window[1]:g} s; the last sample is at {format_seconds(last)}"
+
+
+def _samples_within(samples: Sequence[MemorySample], window: tuple[float, float] | None) -> Sequence[MemorySample]:
+    if window is None:
+        return samples
+    return samples[bisect_left(samples, window[0], key=_time) : bisect_right(samples, window[1], key=_time)]
+
+
 # The plot
 
 
@@ -216,11 +233,9 @@ def _plot_view(timeline: MemoryTimeline, shown: _Display) -> TimelineView:
 def _curve(
     samples: Sequence[MemorySample], label: str, n_columns: int, window: tuple[float, float] | None = None
 ) -> Curve:
-    times = [sample.time for sample in samples]
-    values = [sample.rss for sample in samples]
-    if window is not None:
-        inside = [index for index, time in enumerate(times) if window[0] <= time <= window[1]]
-        times, values = [times[index] for index in inside], [values[index] for index in inside]
+    inside = _samples_within(samples, window)
+    times = [sample.time for sample in inside]
+    values = [sample.rss for sample in inside]
     kept = thin(times, values, n_columns) if times else []
     return Curve(label, tuple(times[index] for index in kept), tuple(values[index] for index in kept))
 
@@ -292,7 +307,7 @@ def _in_short(command: str, length: int) -> str:
 
 def _fit(samples: Sequence[MemorySample], window: tuple[float, float] | None) -> tuple[float, float] | None:
     """The line of least squares: bytes per second, and bytes at time 0."""
-    inside = [sample for sample in samples if window is None or window[0] <= sample.time <= window[1]]
+    inside = _samples_within(samples, window)
     if len(inside) < 2:
         return None
     mean_time = sum(sample.time for sample in inside) / len(inside)

@@ -78,6 +78,14 @@ def test_a_window_that_is_none_is_refused_in_one_line(window):
         plot_view(timeline(), window=window)
 
 
+def test_a_window_beside_the_recording_is_said():
+    (note,) = report(timeline(), window="100,200").notes
+    assert note == "nothing was recorded from 100 to 200 s; the last sample is at 2.00 s"
+    assert not report(timeline(), window="1.5,200").notes
+    both = overlay_report([timeline(), timeline([(0, 50), (150, 300)])], ["a", "b"], window=(160, 170))
+    assert both.notes == ("nothing was recorded from 160 to 170 s; the last sample is at 2 min 30 s",)
+
+
 def test_an_unknown_display_option_is_refused():
     with pytest.raises(OptionError, match="no option 'colour'"):
         report(timeline(), colour="red")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 from jupyter_profkit.model.result import Result
+from jupyter_profkit.render.escaping import escape_attribute
 from jupyter_profkit.render.html import render_report as render_html
 from jupyter_profkit.render.text import render_report as render_text
 from jupyter_profkit.views import report_of
@@ -27,4 +27,4 @@ def write_text(result: Result, path: Path) -> None:
 def write_html(result: Result, path: Path) -> None:
     """Write the report as a page that opens without a network."""
     report = report_of(result)
-    path.write_text(_PAGE.format(title=html.escape(report.title), body=render_html(report)), encoding="utf-8")
+    path.write_text(_PAGE.format(title=escape_attribute(report.title), body=render_html(report)), encoding="utf-8")

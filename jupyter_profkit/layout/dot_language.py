@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from jupyter_profkit.layout.drawing import EDGE_SIZE, TEXT_SIZE, box_size, clip
-from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, style_of
+from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, role_of, style_of
 from jupyter_profkit.views.report import GraphEdge, GraphNode, GraphView
 
 __all__ = ["quoted", "to_dot"]
@@ -57,7 +57,7 @@ def _node_attributes(node: GraphNode) -> str:
     label = "\\n".join(quoted(line)[1:-1] for line in lines if line)
     outline = "rounded,filled,dashed" if style.dashed else "rounded,filled"
     return (
-        f'label="{label}" class="{node.role}" style="{outline}" width="{width / _POINTS:.3f}" '
+        f'label="{label}" class="{role_of(node.role)}" style="{outline}" width="{width / _POINTS:.3f}" '
         f'height="{height / _POINTS:.3f}" fillcolor="{style.fill}" color="{style.stroke}" '
         f'fontcolor="{style.ink}" penwidth="{style.line_width:g}"{" peripheries=2" * style.doubled}'
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EDGE_COLOUR", "LABEL_COLOUR", "STYLES", "BoxStyle", "style_of"]
+__all__ = ["EDGE_COLOUR", "LABEL_COLOUR", "STYLES", "BoxStyle", "role_of", "style_of"]
 
 EDGE_COLOUR: Final = "#858b95"
 LABEL_COLOUR: Final = "#7a7f8a"
@@ -71,5 +71,10 @@ STYLES: Final = {
 }
 
 
+def role_of(role: str) -> str:
+    """`role` if it is one of ours; a recording from elsewhere may say anything."""
+    return role if role in STYLES else "object"
+
+
 def style_of(role: str) -> BoxStyle:
-    return STYLES.get(role, STYLES["object"])
+    return STYLES[role_of(role)]

@@ -16,6 +16,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["CallTree", "Frame"]
 
@@ -69,8 +70,8 @@ class CallTree:
     """Seconds between two samples, as asked for."""
     engine: str = ""
     """What took the samples, in words for the reader."""
-    unit: str = "seconds"
-    """What weights are: seconds, or bytes."""
+    unit: Literal["seconds", "bytes"] = "seconds"
+    """What weights are."""
 
     @property
     def total(self) -> float:

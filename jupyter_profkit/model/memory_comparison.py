@@ -14,7 +14,7 @@ import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, LineRecord
 from jupyter_profkit.model.result import Result
@@ -23,7 +23,9 @@ from jupyter_profkit.source import place_of
 
 __all__ = ["FIGURES", "LineChange", "LineMemoryComparison", "MemoryRun", "compare_lines"]
 
-FIGURES = ("self_increment", "increment", "peak", "kept")
+Figure = Literal["self_increment", "increment", "peak", "kept"]
+
+FIGURES: tuple[Figure, ...] = get_args(Figure)
 """The figures of a line that are compared."""
 
 _MOST_EQUAL_PAIRS = 50_000
@@ -99,7 +101,7 @@ class LineMemoryComparison(Result):
 
     before: MemoryRun
     after: MemoryRun
-    figures: tuple[str, ...]
+    figures: tuple[Figure, ...]
     """Those of `FIGURES` that both runs have."""
     changes: tuple[LineChange, ...]
     """The lines in the order of the later run, those that are gone where they were; the residue last."""
@@ -147,7 +149,7 @@ def _run(profile: LineMemoryProfile) -> MemoryRun:
     return MemoryRun(profile.session, profile.increment, profile.peak, profile.kept, profile.noise)
 
 
-def _common_figures(before: LineMemoryProfile, after: LineMemoryProfile) -> Iterator[str]:
+def _common_figures(before: LineMemoryProfile, after: LineMemoryProfile) -> Iterator[Figure]:
     both = (before, after)
     if all(profile.has_lines for profile in both):
         yield from ("self_increment", "increment")

@@ -27,7 +27,7 @@ from jupyter_profkit.layout.drawing import (
     clip,
 )
 from jupyter_profkit.layout.ladder import draw, paint_png
-from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, style_of
+from jupyter_profkit.layout.style import EDGE_COLOUR, LABEL_COLOUR, STYLES, role_of, style_of
 from jupyter_profkit.render.canvas import blank, to_png
 from jupyter_profkit.render.escaping import escape_xml, shown
 from jupyter_profkit.views.report import GraphView
@@ -127,8 +127,8 @@ def _css() -> str:
 
 
 def _node(placed: PlacedNode) -> str:
-    role = placed.node.role if placed.node.role in STYLES else "object"
     parts = [f"<title>{escape_xml(_tip(placed))}</title>", *_boxes(placed), *_lines(placed)]
+    role = role_of(placed.node.role)
     return f'<g class="{role}" data-node="{placed.node.id}">{"".join(parts)}</g>'  # js/graph.js asks for it
 
 

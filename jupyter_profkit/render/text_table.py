@@ -103,7 +103,7 @@ class _Table:
 
     def _title(self, n: int, step: _Step) -> list[str]:
         """The title of a column in lines; that of code, which has the rest of the room, in one."""
-        title = self._view.columns[n].title
+        title = safe(self._view.columns[n].title)
         return [title] if n == self._n - 1 and self._left[n] else _broken(title, step.longest_word)
 
     def _rest(self, widths: Sequence[int], step: _Step) -> int:
@@ -114,7 +114,7 @@ class _Table:
         widths = self._widths_at(step)
         if step.stacked:
             return self._can_stack and self._rest(widths, step) + step.gap >= 0
-        last = max(self._data[-1], width(self._view.columns[-1].title))
+        last = max(self._data[-1], *map(width, self._title(self._n - 1, step)))
         least = min(last, _LEAST_CODE) if self._left[-1] else widths[-1]
         return self._rest(widths, step) >= least
 
@@ -129,7 +129,7 @@ class _Table:
             cells = [lines[number - height + len(lines)] if number >= height - len(lines) else "" for lines in broken]
             yield " " * len(self._mark) + self._joined(cells).rstrip()
         if self._step.stacked and self._view.columns[-1].title:
-            yield f"{' ' * len(self._mark)}{_UNDER}{self._view.columns[-1].title}"
+            yield f"{' ' * len(self._mark)}{_UNDER}{safe(self._view.columns[-1].title)}"
 
     def row(self, row: Row, painter: Painter) -> Iterator[str]:
         texts = [safe(cell.text) for cell in row.cells]

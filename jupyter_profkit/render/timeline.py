@@ -15,15 +15,16 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from jupyter_profkit.render.escaping import escape_xml
+from jupyter_profkit.render.escaping import escape_xml, shown
 from jupyter_profkit.units import MIB, format_change
 from jupyter_profkit.views.report import Curve, Span, TimelineView
 
@@ -42,6 +43,7 @@ _SPANS = ("#1f9a78", "#a968b8", "#b98a12", "#3f97a8", "#cf5f7d", "#5f8a2f")
 
 _FONT_SIZE = 9.0
 _LANE = 13.0
+_LONGEST_NAME = 200
 _MAX_LANES = 8
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
 
@@ -152,6 +154,7 @@ def render_figure(view: TimelineView, file_format: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    view = _drawable(view)
     height = _HEIGHT + (_LANE * len(_lanes(view, _axes_width()))) / 72
     # The user's own style sheet may ask for what does not fit here, LaTeX for instance.
     with mpl.rc_context({**_base_style(mpl), "svg.hashsalt": "profkit"}), warnings.catch_warnings():
@@ -216,6 +219,7 @@ def draw(view: TimelineView, ax: Axes | None = None) -> Axes:
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained").add_subplot()
+    view = _drawable(view)
     frame = _Frame.of(view, ax)
     _draw_axes(ax, frame)
     for number, curve in enumerate(view.curves):
@@ -296,8 +300,7 @@ def _draw_curve(ax: Axes, curve: Curve, color: str, frame: _Frame, *, filled: bo
     if filled:
         ax.fill_between(curve.times, values, frame.low, color=color, alpha=0.16, linewidth=0)
     marker = "." if len(values) == 1 else None
-    label = _clipped(curve.label, 32)
-    ax.plot(curve.times, values, color=color, linewidth=1.4, solid_joinstyle="round", marker=marker, label=label)
+    ax.plot(curve.times, values, color=color, linewidth=1.4, solid_joinstyle="round", marker=marker, label=curve.label)
 
 
 def _draw_slope(ax: Axes, slope: tuple[float, float], frame: _Frame) -> None:
@@ -346,9 +349,7 @@ def _needs_legend(view: TimelineView) -> bool:
 def _draw_heading(ax: Axes, view: TimelineView) -> None:
     """The title at the right and the legend at the left, above the axes."""
     if view.caption:
-        title = ax.set_title(
-            _clipped(view.caption, 80), loc="right", fontsize=_FONT_SIZE + 1, color=_TEXT, fontweight="bold", pad=6
-        )
+        title = ax.set_title(view.caption, loc="right", fontsize=_FONT_SIZE + 1, color=_TEXT, fontweight="bold", pad=6)
         title.set_parse_math(False)
     if _needs_legend(view):
         handles, labels = ax.get_legend_handles_labels()
@@ -457,11 +458,23 @@ def _fitted(text: str, width: float, size: float = _FONT_SIZE) -> str:
     """`text`, cut to at most `width` points; nothing when not even two letters fit."""
     if _text_width(text, size) <= width:
         return text
-    for length in range(len(text) - 1, 1, -1):
-        short = f"{text[:length]}…"
-        if _text_width(short, size) <= width:
-            return short
-    return ""
+    too_long = bisect.bisect_left(range(2, len(text)), True, key=lambda n: _text_width(f"{text[:n]}…", size) > width)
+    return f"{text[: too_long + 1]}…" if too_long else ""
+
+
+def _drawable(view: TimelineView) -> TimelineView:
+    """`view` with names that matplotlib can draw: it stops at a lone surrogate, and keeps what begins with ``_``."""
+    return replace(
+        view,
+        caption=_clipped(shown(view.caption), 80),
+        peak_label=_clipped(shown(view.peak_label), _LONGEST_NAME),
+        curves=tuple(replace(curve, label=_curve_label(curve.label)) for curve in view.curves),
+        spans=tuple(replace(span, label=_clipped(shown(span.label), _LONGEST_NAME)) for span in view.spans),
+    )
+
+
+def _curve_label(label: str) -> str:
+    return f"{' ' * label.startswith('_')}{_clipped(shown(label), 32)}"
 
 
 def _clipped(text: str, length: int) -> str:

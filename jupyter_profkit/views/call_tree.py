@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.units import format_seconds, format_size
-from jupyter_profkit.views.report import Report, TreeBox, TreeView, warning_of
+from jupyter_profkit.views.report import FrameKind, Report, TreeBox, TreeView, warning_of
 
 if TYPE_CHECKING:
     from jupyter_profkit.model.functions import TimeProfile
@@ -122,7 +122,7 @@ def _beside(frames: tuple[Frame, ...], start: float, level: int) -> list[tuple[F
     return placed
 
 
-def _kind(frame: Frame) -> str:
+def _kind(frame: Frame) -> FrameKind:
     if frame.is_user:
         return "own"
     return "library" if frame.label else "outside"

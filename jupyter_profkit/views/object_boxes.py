@@ -17,7 +17,7 @@ from jupyter_profkit.model.object_boxes import BoxPicture, BoxSlot, ObjectBox, O
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.object_sharing import changes, sharing
-from jupyter_profkit.views.report import Box, BoxesView, BoxPanel, BoxRow, Report, warning_of
+from jupyter_profkit.views.report import Box, BoxesView, BoxPanel, BoxRow, Mark, Report, warning_of
 
 __all__ = ["boxes_view", "report"]
 
@@ -80,7 +80,7 @@ def _sentences(result: ObjectBoxes) -> list[str]:
 # Boxes
 
 
-def _boxes(picture: BoxPicture, other: BoxPicture, mark: str) -> tuple[Box, ...]:
+def _boxes(picture: BoxPicture, other: BoxPicture, mark: Mark) -> tuple[Box, ...]:
     """The boxes of a panel; `mark` is what a slot or box is that the other panel does not have."""
     others = {box.id: box for box in other.boxes}
     named = {slot.key: slot for slot in other.variables}
@@ -89,7 +89,7 @@ def _boxes(picture: BoxPicture, other: BoxPicture, mark: str) -> tuple[Box, ...]
     return (names, *boxes) if picture.variables else tuple(boxes)
 
 
-def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: str) -> Box:
+def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: Mark) -> Box:
     twin = others.get(box.id)
     slots = {slot.key: slot for slot in twin.slots} if twin is not None else {}
     is_sequence = box.shape in {"sequence", "set"}
@@ -104,10 +104,11 @@ def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: str) -> Box:
     )
 
 
-def _row(slot: BoxSlot, others: dict[str, BoxSlot], mark: str) -> BoxRow:
+def _row(slot: BoxSlot, others: dict[str, BoxSlot], mark: Mark) -> BoxRow:
     other = others.get(slot.key)
-    changed = ("changed" if other is not None and other != slot else "" if other is not None else mark) if mark else ""
-    return BoxRow(_name(slot.label), _short(slot.text), slot.target, changed)
+    if mark and other is not None:
+        mark = "changed" if other != slot else ""
+    return BoxRow(_name(slot.label), _short(slot.text), slot.target, mark)
 
 
 def _short(text: str) -> str:

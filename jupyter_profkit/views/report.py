@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from jupyter_profkit.model.session import Session
 
@@ -27,9 +27,11 @@ __all__ = [
     "Cell",
     "Column",
     "Curve",
+    "FrameKind",
     "GraphEdge",
     "GraphNode",
     "GraphView",
+    "Mark",
     "Report",
     "Row",
     "Span",
@@ -184,6 +186,10 @@ class GraphView:
     """The same graph as indented text."""
 
 
+Mark = Literal["", "new", "gone", "changed"]
+"""What became of something, where two panels are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoxRow:
     """A slot: a name, and a value or the start of an arrow."""
@@ -192,8 +198,7 @@ class BoxRow:
     text: str = ""
     target: int | None = None
     """The id of the box that the arrow leads to."""
-    mark: str = ""
-    """``new``, ``gone`` or ``changed``, where two panels are compared."""
+    mark: Mark = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +208,9 @@ class Box:
     rows: tuple[BoxRow, ...] = ()
     footer: str = ""
     """What the rows leave out."""
-    role: str = "object"
-    """``variables`` for the box of names, or ``object``."""
-    mark: str = ""
-    """``new`` or ``gone``, where two panels are compared."""
+    role: Literal["variables", "object"] = "object"
+    """The box of names, or one of the others."""
+    mark: Mark = ""
     across: bool = False
     """Whether its slots stand side by side."""
 
@@ -228,6 +232,9 @@ class BoxesView:
     """The same as aligned text."""
 
 
+FrameKind = Literal["own", "library", "whole", "outside"]
+
+
 @dataclass(frozen=True, slots=True)
 class TreeBox:
     """A frame of a flame graph."""
@@ -242,8 +249,8 @@ class TreeBox:
     width: float
     level: int
     """0 for the whole, which is drawn on top."""
-    kind: str = "library"
-    """``own`` for the user's code, ``library``, ``whole``, or ``outside`` for time that is nobody's."""
+    kind: FrameKind = "library"
+    """``own`` for the user's code, ``outside`` for time that is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,6 @@ def test_text_is_the_whole_report(golden) -> None:
     golden("report.txt", text.render_report(full, 80) + "\n")
 
 
-def test_html_is_what_it_was(golden) -> None:
-    golden("report.html", html.render_report(report()) + "\n")
-
-
 def test_all_that_is_read_survives_an_untrusted_notebook() -> None:
     clean = Sanitized(html.render_report(report(table(footer="12 lines not shown"))))
     for words in (

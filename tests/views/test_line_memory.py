@@ -9,7 +9,6 @@ import pytest
 
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile
-from jupyter_profkit.render import html, text
 from jupyter_profkit.views.report import TableView, TreeView
 from tests.builders import cell_lines, line_profile
 
@@ -54,14 +53,6 @@ def titles(shown: LineMemoryProfile) -> list[str]:
 
 def notes(**changes: Any) -> str:
     return "\n".join(profile(**changes).report().notes)
-
-
-def test_the_text_is_complete(golden: Any) -> None:
-    golden("memprofile.txt", text.render_report(profile().report(), 100) + "\n")
-
-
-def test_the_html_is_what_it_was(golden: Any) -> None:
-    golden("memprofile.html", html.render_report(profile().report()) + "\n")
 
 
 def test_the_headline_has_both_halves() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from jupyter_profkit.model.line_memory import LineMemoryProfile
-from jupyter_profkit.render import html, text
+from jupyter_profkit.render import text
 from jupyter_profkit.views.beside import report_beside
 from jupyter_profkit.views.report import TableView
 from tests.builders import cell_lines, line_profile, session
@@ -29,14 +29,6 @@ def table(**display: Any) -> TableView:
     (found,) = before().diff(after()).report(**display).parts
     assert isinstance(found, TableView)
     return found
-
-
-def test_the_text_is_complete(golden: Any) -> None:
-    golden("memory_comparison.txt", text.render_report(before().diff(after()).report(), 140) + "\n")
-
-
-def test_the_html_is_what_it_was(golden: Any) -> None:
-    golden("memory_comparison.html", html.render_report(before().diff(after()).report()) + "\n")
 
 
 def test_the_headline_has_the_change_of_the_whole() -> None:

@@ -28,7 +28,7 @@ from jupyter_profkit.engines.timers import SignalPacer
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, RunFigures
 from jupyter_profkit.source import is_user_file, label_of, line_range
 
-__all__ = ["CallGraph", "Totals", "totals_of"]
+__all__ = ["CallGraph", "Totals"]
 
 _CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
 """What plain cProfile takes for a call that the measured code made."""
@@ -40,11 +40,6 @@ _SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
 
 Totals = Mapping[int, tuple[int, float, float]]
 """Calls, own and cumulative time up to now, by the number of the code."""
-
-
-def totals_of(entries: Iterable[Any]) -> Totals:
-    """What profiling has come to, kept for the difference to what it will come to."""
-    return {id(entry.code): (entry.callcount, _own_time(entry), entry.totaltime) for entry in entries}
 
 
 def _own_time(entry: Any) -> float:
@@ -121,6 +116,10 @@ class CallGraph:
         reached = self._reach(self._roots)
         shares = {key: self._share(key, reached) for key in reached}
         self._shares = {key: share for key, share in shares.items() if share.ncalls}
+
+    def totals(self) -> Totals:
+        """What the block has come to, to be kept for the difference to what it will come to."""
+        return {key: (share.ncalls, share.tottime, share.cumtime) for key, share in self._shares.items()}
 
     @property
     def ncalls(self) -> int:
@@ -272,13 +271,17 @@ class CallGraph:
             runs=tuple(self._runs(keys)),
         )
 
+    @functools.cached_property
+    def _ends(self) -> tuple[Totals, ...]:
+        """What profiling had come to at the end of each run."""
+        return (*self._laps, self.totals())
+
     def _runs(self, keys: Iterable[int]) -> Iterator[RunFigures]:
         """The figures of each run: how much the totals grew in it."""
         if not self._laps:
             return
-        last = totals_of(self._entries[key] for key in keys)
         before = (0, 0.0, 0.0)
-        for lap in (*self._laps, last):
+        for lap in self._ends:
             found = [lap.get(key, (0, 0.0, 0.0)) for key in keys]
             now = (
                 sum(calls for calls, _, _ in found),

@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol
 from jupyter_profkit.engines.await_tracer import AwaitTracer
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import WithBlock
-from jupyter_profkit.engines.call_entries import CallGraph, Totals, totals_of
+from jupyter_profkit.engines.call_entries import CallGraph, Totals
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.engines.stacks import Meanwhile
@@ -184,7 +184,7 @@ class FunctionEngine:
         """A run is over, and another one begins."""
         self._runs.append(time.perf_counter() - (self._run_began or self._profiler.began))
         if len(self._laps) < _MOST_LAPS:
-            self._laps.append(totals_of(self._profiler.getstats()))
+            self._laps.append(CallGraph(self._profiler.getstats(), self._filename, self._block).totals())
         self._run_began = time.perf_counter()
 
     def stop(self) -> None:
@@ -286,6 +286,11 @@ class FunctionEngine:
             yield (
                 f"calls and awaiting time of coroutines are missing: {self._profiler.why_no_awaits}; "
                 "ncalls counts each time one went on"
+            )
+        if getattr(self._profiler, "lost_track", False):
+            yield (
+                "functions around a call of a built-in method (as pybind11 makes them) are missing, "
+                "since cProfile lost track there; run it again, and each call is checked"
             )
         if getattr(self._profiler, "was_replaced", False):
             yield "another profiler ran inside and ended the recording early; what came after it is missing"

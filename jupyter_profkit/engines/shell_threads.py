@@ -1,8 +1,8 @@
-"""The threads of IPython and of the kernel: which they are, whether one is awake, and what they run then.
+"""The threads of IPython and of the kernel: which they are, whether one is awake, and where they wake up.
 
 threads = shell_threads()
 is_any_awake(threads)
-needs_check(library, is_awake=True)     whether such a thread may run code of that library now
+is_of_kernel(filename)          whether such a thread wakes up in that code
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 from jupyter_profkit.source import label_of
 
-__all__ = ["frames_of", "is_any_awake", "is_shell_thread", "learn", "library_of", "may_run", "shell_threads"]
+__all__ = ["frames_of", "is_any_awake", "is_of_kernel", "is_shell_thread", "library_of", "shell_threads"]
 
 _SHELL_THREADS: Final = (
     "IPython.core.history",
@@ -36,12 +36,6 @@ _KERNEL: Final = {
 _WAITING: Final = {"queue.py", "selectors.py", "threading.py", "zmq"}
 """Where a thread that is asleep has its innermost frame."""
 
-_shared: Final = {
-    *("dateutil", "json", "logging", "<frozen importlib._bootstrap>"),
-    *("_collections_abc.py", "abc.py", "enum.py", "typing.py"),
-}
-"""Libraries that the threads of a kernel call when they are awake; what they are seen to run besides is added."""
-
 
 @functools.lru_cache(maxsize=4096)
 def library_of(filename: str) -> str:
@@ -49,19 +43,9 @@ def library_of(filename: str) -> str:
     return label_of(filename).replace("\\", "/").partition("/")[0]
 
 
-def may_run(filename: str, *, is_awake: bool) -> bool:
-    """Whether a thread of the shell may run code from `filename` too."""
-    library = library_of(filename)
-    return library in _KERNEL or (is_awake and library in _shared)
-
-
-def learn(filename: str) -> bool:
-    """Note that a thread of the shell was seen to run code from `filename`; whether that is news."""
-    library = library_of(filename)
-    is_news = library not in _KERNEL and library not in _shared
-    if is_news:
-        _shared.add(library)
-    return is_news
+def is_of_kernel(filename: str) -> bool:
+    """Whether it belongs to a library in which a thread of the shell wakes up."""
+    return library_of(filename) in _KERNEL
 
 
 def is_shell_thread(thread: threading.Thread) -> bool:

@@ -22,6 +22,13 @@ def spin(seconds):
         pass
 
 
+def timed(function, argument):
+    """Seconds that a call took, by the clock: more than it asks for, on a machine with other work."""
+    start = time.perf_counter()
+    function(argument)
+    return time.perf_counter() - start
+
+
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)
 
@@ -69,14 +76,16 @@ def test_each_statement_has_its_source_and_the_calls_that_it_made_itself():
 
 
 def test_times_are_those_of_the_clock_and_add_up():
+    took = []
     with cprofile() as p:
-        spin(0.06)
-        time.sleep(0.08)
+        took.append(timed(spin, 0.06))
+        took.append(timed(time.sleep, 0.08))
         for _ in range(3):
-            spin(0.02)
-    assert seconds(p, "spin(0.06)") == pytest.approx(0.06, abs=0.03)
-    assert seconds(p, "time.sleep(0.08)") == pytest.approx(0.08, abs=0.03)
-    assert seconds(p, "for _ in range(3):") == pytest.approx(0.06, abs=0.03)
+            took.append(timed(spin, 0.02))
+    measured = [seconds(p, "took.append(timed(s"), seconds(p, "took.append(timed(t"), seconds(p, "for _ in range(3):")]
+    assert measured == pytest.approx(
+        [took[0], took[1], sum(took[2:])], abs=0.01 if ScopedProfiler.is_available() else 0.03
+    )
     assert p.statements.time == pytest.approx(p.session.duration, rel=0.1)
     assert "in line" in p.report().headline
 
@@ -135,7 +144,7 @@ def test_awaiting_in_a_block_is_a_row_of_the_statement_that_awaits():
 
     p = asyncio.run(main())
     assert [source for source, _ in statements(p)] == ["await asyncio.sleep(0.05)", "fib(8)"]
-    assert seconds(p, "await") == pytest.approx(0.05, abs=0.03)
+    assert 0.04 < seconds(p, "await") <= p.session.duration + 0.01
     awaiting = next(record for record in p.statements.records if record.kind == "awaiting")
     assert awaiting.time > 0.03
 

@@ -275,8 +275,8 @@ def test_the_extensions_own_profilers_stack(kernel: Kernel) -> None:
 
 
 def test_importing_a_large_library_makes_a_small_report(kernel: Kernel) -> None:
-    # The cache of fonts is there, as on any import but the first: to make it, pybind11's methods are called (README).
-    kernel.run("import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import matplotlib.font_manager'])")
+    # Without a cache of fonts, as on the very first import: pybind11's methods are called to make it.
+    kernel.run("import os, tempfile\nos.environ['MPLCONFIGDIR'] = tempfile.mkdtemp()")
     reply = kernel.run("%%cprofile\nimport matplotlib.pyplot")
     (bundle,) = reply.displays
     assert sum(len(text.encode()) for text in bundle.values()) <= 200_000
@@ -290,18 +290,21 @@ def test_an_empty_and_a_trivial_cell_are_no_trouble(kernel: Kernel) -> None:
 
 
 def test_the_flame_graph_has_the_paths_that_happened_below_the_cells_statements(kernel: Kernel) -> None:
-    kernel.run("def apply(f): f()\ndef fast(): time.sleep(.01)\ndef slow(): time.sleep(.09)")
+    kernel.run(
+        "clock = []\ndef nap(s): clock.append(-time.perf_counter()); time.sleep(s); clock.append(time.perf_counter())"
+    )
+    kernel.run("def apply(f): f()\ndef fast(): nap(.01)\ndef slow(): nap(.09)")
     kernel.run("def a(): apply(fast)\ndef b(): apply(slow)")
     reply = kernel.run("%%cprofile -v p\na()\nb()")
     assert "Flame graph: call paths that were sampled" in reply.reports[0]
     paths = json.loads(
         kernel.value("__import__('json').dumps([[f.function for f in path] for path, _ in p.stacks.stacks()])")[1:-1]
     )
-    assert ["b()", "b", "apply", "slow"] in paths
-    assert ["a()", "a", "apply", "fast"] in paths
+    assert ["b()", "b", "apply", "slow", "nap"] in paths
+    assert ["a()", "a", "apply", "fast", "nap"] in paths
     assert not any({"a", "slow"} <= set(path) or {"b", "fast"} <= set(path) for path in paths)
-    share = "sum(w for path, w in p.stacks.stacks() if path[-1].function == 'slow') / p.stacks.total"
-    assert float(kernel.value(share)) == pytest.approx(0.9, abs=0.05)
+    share = "sum(w for path, w in p.stacks.stacks() if 'slow' in [f.function for f in path]) / p.stacks.total"
+    assert float(kernel.value(share)) == pytest.approx(float(kernel.value("sum(clock[2:]) / sum(clock)")), abs=0.05)
     assert (kernel.run("p.flame()").value or "").startswith("Flame graph  In [")
 
 
@@ -317,7 +320,7 @@ def test_what_is_awaited_is_waiting_and_tasks_are_the_users(kernel: Kernel) -> N
     kernel.run("import asyncio\nasync def job(n):\n    await asyncio.sleep(0.05)\n    time.sleep(0.03)")
     kernel.run("%%cprofile -v p\nawait asyncio.gather(job(1), job(2))")
     totals = json.loads(kernel.value("__import__('json').dumps({r.function: r.total for r in p.stacks.roots})")[1:-1])
-    assert totals["job"] == pytest.approx(0.06, abs=0.03)
+    assert totals["job"] > 0.05  # it sleeps twice, for 0.03 at least
     assert totals["await asyncio.gather(job(1), job(2))"] > 0.03
 
 

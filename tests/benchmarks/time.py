@@ -104,18 +104,26 @@ def counts_and_stacks(_: Work) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def with_kernel_thread(work: Work) -> Iterator[None]:
-    """As in a notebook's kernel, whose threads use some of the libraries, too."""
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait, name="IOPub")
-    thread.start()
-    try:
-        with counts_and_stacks(work):
-            yield
-    finally:
-        over.set()
-        thread.join()
+def beside_thread(name: str) -> Tool:
+    """Counts and stacks while another thread is there: one of a kernel's, or one that stands in the reader's code."""
+
+    @contextlib.contextmanager
+    def run(work: Work) -> Iterator[None]:
+        over = threading.Event()
+        thread = threading.Thread(target=wait_for, args=(over,), name=name)
+        thread.start()
+        try:
+            with counts_and_stacks(work):
+                yield
+        finally:
+            over.set()
+            thread.join()
+
+    return run
+
+
+def wait_for(over: threading.Event) -> None:
+    over.wait()
 
 
 @contextlib.contextmanager
@@ -160,7 +168,8 @@ TOOLS: dict[str, Tool] = {
     "cProfile": plain_cprofile,
     "jupyter_profkit, --no-flame": counts_only,
     "jupyter_profkit": counts_and_stacks,
-    "jupyter_profkit, in a kernel": with_kernel_thread,
+    "jupyter_profkit, in a kernel": beside_thread("IOPub"),
+    "jupyter_profkit, own thread": beside_thread("mine"),
     "pyinstrument, 1 ms": pyinstrument,
     "viztracer": viztracer,
     "line_profiler, own functions": line_profiler,

@@ -42,7 +42,19 @@ def _glibc() -> ctypes.CDLL | None:
 _GLIBC = _glibc()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "heap: reads all objects of the process; these tests run first, while they are few"
+    )
+    large_blocks_have_mappings_of_their_own()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that read every object begin: what pandas, matplotlib and the like leave in memory doubles and trebles their time."""
+    items.sort(key=lambda item: item.get_closest_marker("heap") is None)
+
+
+def large_blocks_have_mappings_of_their_own() -> None:
     """Give every block of 256 KiB and more a mapping of its own, resident and gone to the page.
 
     glibc raises that threshold as blocks are freed, and then reuses memory: right

@@ -23,6 +23,8 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.terminals import wait_for
+
 ROOT = Path(__file__).parent.parent
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -57,9 +59,20 @@ class Kernel:
         self.manager = manager
         self.client = client
 
-    def run(self, code: str, *, timeout: float = 60, interrupt_after: float | None = None, **content: Any) -> Reply:
-        """Execute `code` and collect what comes until the kernel is idle again."""
+    def run(
+        self,
+        code: str,
+        *,
+        timeout: float = 60,
+        interrupt_after: float | None = None,
+        interrupt_when: Path | None = None,
+        **content: Any,
+    ) -> Reply:
+        """Execute `code` and collect what comes until the kernel is idle again; interrupt it when a file appears."""
         message_id = self.client.execute(code, **content)
+        if interrupt_when is not None:
+            wait_for(interrupt_when)
+            self.manager.interrupt_kernel()
         if interrupt_after is not None:
             time.sleep(interrupt_after)
             self.manager.interrupt_kernel()

@@ -4,6 +4,7 @@
     python3 tests/run.py --python 3.12            with another interpreter (or PYTHON=3.12)
     python3 tests/run.py tests/cells -k await     anything else goes to pytest
     python3 tests/run.py --no-skips               fail if a test was skipped that could have run
+    python3 tests/run.py --only-set-up            make the environment, run nothing
 
 It needs Python 3.11 or newer and the package index, nothing else. The environment is
 ``.venv-test-3.X``; it is made once, and anew when ``pyproject.toml`` changes. At the end
@@ -44,7 +45,10 @@ def main():
         )
     venv = ROOT / f".venv-test-{major}.{minor}"
     report = venv / "report.xml"
-    code = run_pytest(set_up(python, venv), report, arguments)
+    environment_python = set_up(python, venv)
+    if options.only_set_up:
+        return 0
+    code = run_pytest(environment_python, report, arguments)
     tell(report)
     return check_skips(report, options.no_skips) or code
 
@@ -57,6 +61,7 @@ def parse_arguments():
         "--python", default=os.environ.get("PYTHON", ""), help="an interpreter, or its version, as 3.12"
     )
     parser.add_argument("--no-skips", action="store_true", help="fail if a test was skipped that could have run")
+    parser.add_argument("--only-set-up", action="store_true", help="make the environment, run nothing")
     return parser.parse_known_args()
 
 
@@ -110,7 +115,7 @@ def run_pytest(python, report, arguments):
     """Run pytest, in two processes unless `arguments` say otherwise; returns its exit code."""
     if not any(re.match(r"-n|--numprocesses|--pdb", argument) for argument in arguments):
         arguments = ["-n", "2", "--dist", "loadgroup", *arguments]
-    command = ["-m", "pytest", f"--junitxml={report.relative_to(ROOT)}", *arguments]
+    command = ["-m", "pytest", f"--junitxml={report.relative_to(ROOT)}", "-o", "junit_family=xunit1", *arguments]
     say(f"$ {Path(python).relative_to(ROOT)} {' '.join(command)}")
     if report.exists():
         report.unlink()

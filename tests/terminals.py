@@ -18,12 +18,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _REPORT = re.compile(r"^%%?\w+  .*", re.MULTILINE)
 _VALUE = re.compile(r"^Out\[\d+\]: ?(.*)$", re.MULTILINE)
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not appear"
+        time.sleep(0.01)
 
 
 def main() -> None:
@@ -74,12 +83,12 @@ class Terminal:
         print(json.dumps(request), file=self._process.stdin, flush=True)
         return json.loads(self._process.stdout.readline())
 
-    def run(self, code: str, *, interrupt_after: float | None = None, **_: Any) -> Any:
+    def run(self, code: str, *, interrupt_when: Path | None = None, **_: Any) -> Any:
         from tests.kernels import Reply
 
         timer = None
-        if interrupt_after is not None:
-            timer = threading.Timer(interrupt_after, self._process.send_signal, (signal.SIGINT,))
+        if interrupt_when is not None:
+            timer = threading.Thread(target=self._interrupt, args=(interrupt_when,))
             timer.start()
         answer = self._ask(code=code)
         if timer is not None:
@@ -97,6 +106,10 @@ class Terminal:
             n_errors = max(1, sum(head.count(f"{name}  ") for name in set(found)))
             reply.errors = [{"ename": answer["error"], "traceback": [head]}] * n_errors
         return reply
+
+    def _interrupt(self, when: Path) -> None:
+        wait_for(when)
+        self._process.send_signal(signal.SIGINT)
 
     def value(self, expression: str) -> str:
         return self._ask(expression=expression)["answer"]

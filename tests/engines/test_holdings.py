@@ -8,7 +8,6 @@ import sys
 import types
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,7 +221,8 @@ def test_an_array_of_a_users_class_runs_none_of_its_code() -> None:
 
 
 def test_a_frame_counts_its_columns_and_shares_a_column() -> None:
-    frame = pd.DataFrame({"x": np.arange(MB, dtype=float), "y": np.arange(MB, dtype=float)})
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": np.arange(MB, dtype=float), "y": np.arange(MB, dtype=float)})
     assert count(frame).exclusive[0] == pytest.approx(16 * MB, abs=20_000)
     counts = count(frame, frame["x"].to_numpy())
     assert counts.shared[1] == pytest.approx(counts.shared_total, abs=20_000)

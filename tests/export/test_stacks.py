@@ -6,7 +6,6 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from jupyter_profkit import load
@@ -21,6 +20,8 @@ SCHEMA = json.loads((Path(__file__).parent / "speedscope" / "file-format-schema.
 
 def check_speedscope(content):
     """What the published schema demands, and what it cannot say: indexes and sums that fit."""
+    import jsonschema
+
     jsonschema.validate(content, SCHEMA)
     for sampled in content["profiles"]:
         assert len(sampled["samples"]) == len(sampled["weights"])
@@ -32,6 +33,8 @@ def check_speedscope(content):
 
 
 def test_the_schema_refuses_what_speedscope_cannot_open():
+    import jsonschema
+
     content = to_speedscope(TREE, "x")
     for wrong in ({"profiles": 3}, {"shared": {}}, {"profiles": [{**content["profiles"][0], "unit": "fortnights"}]}):
         with pytest.raises(jsonschema.ValidationError):

@@ -443,14 +443,15 @@ def test_a_profile_of_thousands_of_functions_stays_small_and_adds_up(n):
 
 
 @pytest.mark.timeout(120)
-def test_a_million_functions_have_a_report_of_ordinary_size():
+def test_hundreds_of_thousands_of_functions_have_a_report_of_ordinary_size():
     one = function(("package/module.py", 1, "f"), 1, 1e-6, 2e-6, callers=[call(MODULE)])
-    measured = profile(functions=tuple(replace(one, lineno=n) for n in range(1_000_000)))
-    bundle = measured.report()._repr_mimebundle_()
+    measured = profile(functions=tuple(replace(one, lineno=n) for n in range(200_000)))
+    report = measured.report()
+    bundle = report._repr_mimebundle_()
     assert sum(len(text.encode()) for text in bundle.values()) <= MAX_BYTES
-    assert "[package] 1,000,000 functions" in bundle["text/plain"]
-    assert "1,000,000 calls of 1,000,000 functions" in bundle["text/html"]
-    assert own_time(tables(measured.report())[1]) == pytest.approx(1.0)
+    assert "[package] 200,000 functions" in bundle["text/plain"]
+    assert "200,000 calls of 200,000 functions" in bundle["text/html"]
+    assert own_time(tables(report)[1]) == pytest.approx(0.2)
 
 
 def test_more_rows_can_be_asked_for_and_the_report_still_stays_small():

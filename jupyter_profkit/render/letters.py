@@ -22,6 +22,8 @@ def width(text: str) -> int:
 def _width_of(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
         return 0
+    if "\u1160" <= character <= "\u11ff":  # the later parts of a Hangul syllable are drawn into its first
+        return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 

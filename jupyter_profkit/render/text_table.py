@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.highlight import Painter
@@ -52,7 +52,11 @@ _STEPS = (
 
 
 def table_lines(view: TableView, room: int, ink: Ink | None = None) -> Iterator[str]:
-    """The table, a line each; no longer than `room` where the figures allow."""
+    """The table in lines no longer than `room`.
+
+    As it gets narrow, titles are broken, words are cut, the last column goes under the others, and at last
+    the figures go on in the next line.
+    """
     ink = ink or Ink()
     table = _Table(view, room, ink)
     yield from (ink(line, "strong") for line in table.titles())
@@ -74,8 +78,10 @@ class _Table:
         self._mark = _MARK if any(row.strong for row in view.rows) else ""
         self._room = room - width(self._mark)
         self._data = [max((width(safe(row.cells[n].text)) for row in view.rows), default=0) for n in range(self._n)]
-        self._step = next(filter(self._fits, _STEPS), _STEPS[-1] if self._can_stack else _STEPS[2])
+        steps = _STEPS if self._can_stack else tuple(replace(step, stacked=False) for step in _STEPS)
+        self._step = next(filter(self._fits, steps), steps[-1])
         self._widths = self._widths_at(self._step)
+        self._folds = self._folded()
 
     @property
     def _n(self) -> int:
@@ -88,7 +94,8 @@ class _Table:
     @property
     def width(self) -> int:
         """That of the line under the titles."""
-        used = self._room if self._step.stacked else sum(self._widths) + self._step.gap * (self._n - 1)
+        is_whole = not self._step.stacked and len(self._folds) == 1
+        used = sum(self._widths) + self._step.gap * (self._n - 1) if is_whole else self._room
         return width(self._mark) + min(max(used, 38), self._room)
 
     def _widths_at(self, step: _Step) -> list[int]:
@@ -104,7 +111,9 @@ class _Table:
     def _title(self, n: int, step: _Step) -> list[str]:
         """The title of a column in lines; that of code, which has the rest of the room, in one."""
         title = safe(self._view.columns[n].title)
-        return [title] if n == self._n - 1 and self._left[n] else _broken(title, step.longest_word)
+        if (n == self._n - 1 and self._left[n]) or width(title) <= self._data[n]:
+            return [title]
+        return _broken(title, max(step.longest_word, self._data[n]))
 
     def _rest(self, widths: Sequence[int], step: _Step) -> int:
         """The room for the last column."""
@@ -118,49 +127,68 @@ class _Table:
         least = min(last, _LEAST_CODE) if self._left[-1] else widths[-1]
         return self._rest(widths, step) >= least
 
+    def _folded(self) -> list[range]:
+        """The columns of each line; all of them in one, where they fit."""
+        n_shown = self._n - 1 if self._step.stacked else self._n
+        folds: list[range] = []
+        start, used = 0, 0
+        for n in range(n_shown):
+            room = self._room - (len(_UNDER) if folds else 0)
+            used += self._widths[n] + (self._step.gap if n > start else 0)
+            if used > room and n > start:
+                # A change stays beside what it is a change of.
+                at = n - 1 if self._view.columns[n].title == "±" and n - 1 > start else n
+                folds.append(range(start, at))
+                start, used = at, sum(self._widths[at : n + 1]) + self._step.gap * (n - at)
+        return [*folds, range(start, n_shown)]
+
     # lines
 
     def titles(self) -> Iterator[str]:
         """The titles, the broken ones over several lines, all with their ends on the last."""
-        shown = self._view.columns[:-1] if self._step.stacked else self._view.columns
-        broken = [self._title(n, self._step) for n in range(len(shown))]
-        height = max(map(len, broken), default=1)
-        for number in range(height):
-            cells = [lines[number - height + len(lines)] if number >= height - len(lines) else "" for lines in broken]
-            yield " " * len(self._mark) + self._joined(cells).rstrip()
+        for number, fold in enumerate(self._folds):
+            broken = [self._title(n, self._step) for n in fold]
+            height = max(map(len, broken), default=1)
+            for line in range(height):
+                cells = [lines[line - height + len(lines)] if line >= height - len(lines) else "" for lines in broken]
+                padded = (self._padded(cell, n) for n, cell in zip(fold, cells, strict=True))
+                yield self._start(number) + (" " * self._step.gap).join(padded).rstrip()
         if self._step.stacked and self._view.columns[-1].title:
-            yield f"{' ' * len(self._mark)}{_UNDER}{safe(self._view.columns[-1].title)}"
+            yield f"{self._start(1)}{safe(self._view.columns[-1].title)}"
 
     def row(self, row: Row, painter: Painter) -> Iterator[str]:
         texts = [safe(cell.text) for cell in row.cells]
         if not self._step.stacked:
-            yield self._line(row, texts, painter)
+            yield from self._lines(row, texts, painter)
             return
         if any(texts[1:-1]) or not texts[-1]:
-            yield self._line(row, texts[:-1], painter)
+            yield from self._lines(row, texts, painter)
         else:  # a line without figures: its number and its code
             first = self._mark_of(row) + pad(texts[0], self._widths[0], left=self._left[0])
             yield first + self._painted(row, f"  {texts[-1]}", self._room - self._widths[0], painter).rstrip()
             return
         if texts[-1]:
             room = self._room - len(_UNDER)
-            yield " " * len(self._mark) + _UNDER + self._painted(row, texts[-1], room, painter)
+            yield self._start(1) + self._painted(row, texts[-1], room, painter)
 
-    def _line(self, row: Row, texts: Sequence[str], painter: Painter) -> str:
-        cells = []
-        for n, text in enumerate(texts):
-            if n == self._n - 1 and self._view.columns[n].unit is Unit.CODE:
-                cells.append(self._painted(row, text, self._widths[n], painter))
-            else:
-                padded = pad(cut(text, self._widths[n]), self._widths[n], left=self._left[n])
-                cells.append(self._ink(padded, _style_of(row, n)))
-        return (self._mark_of(row) + (" " * self._step.gap).join(cells)).rstrip()
+    def _lines(self, row: Row, texts: Sequence[str], painter: Painter) -> Iterator[str]:
+        for number, fold in enumerate(self._folds):
+            cells = (" " * self._step.gap).join(self._cell(row, n, texts[n], painter) for n in fold)
+            line = ((self._start(number) if number else self._mark_of(row)) + cells).rstrip()
+            if line or not number:
+                yield line
 
-    def _joined(self, cells: Sequence[str]) -> str:
-        aligned = (
-            pad(cell, size, left=is_left) for cell, size, is_left in zip(cells, self._widths, self._left, strict=False)
-        )
-        return (" " * self._step.gap).join(aligned)
+    def _cell(self, row: Row, n: int, text: str, painter: Painter) -> str:
+        if n == self._n - 1 and self._view.columns[n].unit is Unit.CODE:
+            return self._painted(row, text, self._widths[n], painter)
+        return self._ink(self._padded(cut(text, self._widths[n]), n), _style_of(row, n))
+
+    def _padded(self, text: str, n: int) -> str:
+        return pad(text, self._widths[n], left=self._left[n])
+
+    def _start(self, number: int) -> str:
+        """What stands before a line of titles, or before one of a row that is not its first."""
+        return " " * width(self._mark) + (_UNDER if number else "")
 
     def _mark_of(self, row: Row) -> str:
         return self._ink(self._mark, "heavy") if row.strong else " " * width(self._mark)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wcwidth
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ from jupyter_profkit.layout.dot_language import to_dot
 from jupyter_profkit.render import boxes, graph, html, text, timeline, tree
 from jupyter_profkit.render.ink import _STYLES, Ink
 from jupyter_profkit.render.mimebundle import mimebundle
-from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView, TreeView, View
+from jupyter_profkit.views.report import BoxesView, GraphView, Report, TableView, TimelineView, TreeView, Unit, View
 from tests.conftest import GOLDEN
 from tests.dot_grammar import statements
 from tests.sanitizer import KEPT, Sanitized
@@ -97,6 +98,27 @@ def test_no_kind_of_result_and_no_kind_of_part_is_without_a_specimen() -> None:
 def test_no_golden_file_is_left_of_a_report_that_is_gone() -> None:
     others = {"report", "memprofile-60", "memprofile-80"}
     assert {path.stem for path in GOLDEN.iterdir()} - others == set(SPECIMENS)
+
+
+# In a terminal
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@every_report
+def test_no_line_is_wider_than_the_terminal_and_no_figure_is_lost(name, width) -> None:
+    report = SPECIMENS[name].report()
+    shown = text.render_report(report, width)
+    assert max(map(wcwidth.wcswidth, shown.split("\n"))) <= width
+    for part in report.parts:
+        if isinstance(part, TableView) and part.in_text:
+            numbers = [n for n, column in enumerate(part.columns) if column.unit is Unit.NUMBER]
+            assert {row.cells[n].text for row in part.rows for n in numbers} <= figures_in(shown)
+
+
+def figures_in(shown: str) -> set[str]:
+    """One to three words that follow one another; a figure is no longer."""
+    words = shown.split()
+    return {""} | {" ".join(words[n : n + length]) for length in (1, 2, 3) for n in range(len(words))}
 
 
 # Inert

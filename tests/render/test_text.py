@@ -8,6 +8,7 @@ import sys
 import unicodedata
 
 import pytest
+import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,6 +65,11 @@ def test_wide_letters_are_aligned():
     lines = table_of(text.render_report(names("ab", "日本語", "🐍🐍", "e\u0301té"), 80))
     ends = {columns(unicodedata.normalize("NFC", line)) for line in lines}
     assert len(ends) == 1, lines
+
+
+@given(st.text(st.sampled_from("ab日本🐍한\u1112\u1161\u11ab e\u0301\u20dd→…▸×é")))
+def test_letters_have_the_width_that_terminals_give_them(value):
+    assert letters.width(value) == wcwidth.wcswidth(value)
 
 
 def test_a_heavy_row_has_a_mark():

@@ -52,7 +52,8 @@ from typing import Any, ClassVar, Final
 
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import StatementSwitch, WithBlock
-from jupyter_profkit.engines.shell_threads import frames_of, is_any_awake, is_of_kernel, shell_threads
+from jupyter_profkit.engines.other_threads import OtherThreads
+from jupyter_profkit.engines.shell_threads import frames_of, is_of_kernel
 from jupyter_profkit.engines.thread_profilers import CheckedThreads
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
 from jupyter_profkit.source import is_user_file
@@ -63,10 +64,6 @@ _PACKAGE: Final = __name__.partition(".")[0]
 _OWN_FOLDER: Final = __file__.removesuffix("engines/scoped_profiler.py").removesuffix("engines\\scoped_profiler.py")
 _PROLOGUE: Final = f"{_PACKAGE}.cells.prologue"
 _NEEDED: Final = ("_pystart_callback", "_pyreturn_callback", "_ccall_callback", "_creturn_callback")
-_EVENTS_BETWEEN_LOOKS: Final = 1000
-_EVENTS_AT_MOST: Final = 8000
-"""Checked events after which it is looked whether the kernel's threads sleep: the first time, and after some times."""
-
 _THROW: Final = "_pythrow_callback" if hasattr(cProfile.Profile, "_pythrow_callback") else "_pystart_callback"
 
 _STRANGE_CALLS: Final = 100
@@ -137,9 +134,7 @@ class ScopedProfiler:
         self._is_on = filename is None
         self.began = 0.0
         self._thread = 0
-        self._shell_threads: frozenset[int] = frozenset()
-        self._is_shell_awake = self._is_user_awake = False
-        self._n_until_look = self._n_between_looks = _EVENTS_BETWEEN_LOOKS
+        self._others = OtherThreads()
         self._strange_calls: dict[CodeType, int] = {}
         self._tools: tuple[int, int] | None = None
 
@@ -173,9 +168,7 @@ class ScopedProfiler:
         """
         self._thread = threading.get_ident()
         self._filters = {name: _on_thread(self._thread, name, callback) for name, callback in self._callbacks.items()}
-        self._shell_threads = shell_threads()
-        self._is_shell_awake = is_any_awake(self._shell_threads)
-        self._is_user_awake = self._user_code_runs_elsewhere()
+        self._others.start()
         if self._threads is not None:
             self._threads.start()
         self._claim_tools()
@@ -302,42 +295,16 @@ class ScopedProfiler:
             self._n_roots_open += id(frame.f_code) in self._roots
 
     def _needs_check(self, code: CodeType) -> bool:
-        return self.checks_all or (bool(self._shell_threads) and is_of_kernel(code.co_filename))
+        return self.checks_all or (self._others.are_shells and is_of_kernel(code.co_filename))
 
     # other threads
 
-    def _user_code_runs_elsewhere(self) -> bool:
-        """Whether another thread stands in the user's code, from where it may call what the block calls."""
-        others = sys._current_frames()
-        return any(
-            is_user_file(frame.f_code.co_filename)
-            for ident, top in others.items()
-            if ident != self._thread and ident not in self._shell_threads
-            for frame in frames_of(top)
-        )
-
     def _meet_other_thread(self, ident: int, code: CodeType) -> None:
         """Another thread is awake; what it runs next may be enrolled code."""
-        is_shells = ident in self._shell_threads
-        if is_own_code(code) or (self._is_shell_awake if is_shells else self._is_user_awake):
+        if is_own_code(code) or not self._others.meet(ident):
             return  # our own are samplers, which call nothing that the block calls
-        if is_shells:
-            self._is_shell_awake = True
+        if self._others.is_shell_awake:
             MONITORING.restart_events()  # the scout hears fast code again, to see when they sleep
-        else:
-            self._is_user_awake = True
-        self._register_recorder()
-
-    def _look_at_shell_threads(self) -> None:
-        """Once all of them sleep, nothing has to be kept out."""
-        self._n_until_look = self._n_between_looks
-        if not self._is_shell_awake:
-            return
-        self._is_shell_awake = False  # one that wakes from here on sets it again
-        if is_any_awake(self._shell_threads):
-            self._is_shell_awake = True
-            return
-        self._n_between_looks = min(2 * self._n_between_looks, _EVENTS_AT_MOST)
         self._register_recorder()
 
     def _register_recorder(self) -> None:
@@ -351,7 +318,7 @@ class ScopedProfiler:
     def _recorder_callbacks(self) -> Mapping[str, Callable[..., object] | None]:
         if not self._is_on:
             return self._silence
-        return self._filters if self._is_user_awake or self._is_shell_awake else self._callbacks
+        return self._filters if self._others.are_awake else self._callbacks
 
     # what the scout hears
 
@@ -368,15 +335,14 @@ class ScopedProfiler:
 
     def _hear_of_fast_code(self) -> object:
         """Its events are the recorder's; while a thread of the shell is awake, its calls tell when to look again."""
-        if not self._is_shell_awake:
+        if not self._others.is_shell_awake:
             return MONITORING.DISABLE
-        self._count_down()
+        self._look_around()
         return None
 
-    def _count_down(self) -> None:
-        self._n_until_look -= 1
-        if not self._n_until_look:
-            self._look_at_shell_threads()
+    def _look_around(self) -> None:
+        if self._others.have_fallen_asleep():
+            self._register_recorder()
 
     def _may_be_disabled(self, code: CodeType) -> object:
         """Code that runs while the block does not is not listened to for long, until the block goes on."""
@@ -410,7 +376,7 @@ class ScopedProfiler:
             self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
             enter(self._recorded_as(code, sys._getframe(2)) if code is self._block_code else code, *event)
-        self._count_down()
+        self._look_around()
         return True
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:

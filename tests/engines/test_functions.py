@@ -360,6 +360,50 @@ def test_functions_that_a_thread_of_the_shell_runs_too_count_only_here():
     assert "dedent" not in by_name(engine)
 
 
+def everyday():
+    fib(5)
+    textwrap.fill("a b c " * 10, 10)
+    json.dumps([1, {"a": 2}], indent=1)
+    sorted([3, 1, 2], key=lambda n: -n)
+
+
+@pytest.fixture
+def hurried_threads():
+    """They take turns after every few calls."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("name", ["IOPub", "mine"])  # one of the kernel's, and one of the user's
+@pytest.mark.parametrize("delay", [0.0005, 0.001, 0.002, 0.004])
+def test_a_thread_that_begins_in_the_middle_and_runs_the_same_code_changes_no_count(hurried_threads, name, delay):
+    def work():
+        while not over.is_set():
+            everyday()
+
+    def block():
+        for _ in range(100):
+            everyday()
+
+    block()  # caches of the libraries are filled
+    over = threading.Event()
+    expected = {key: found.ncalls for key, found in by_name(measured(block)).items()}
+    thread = threading.Timer(delay, work)
+    thread.name = name
+    engine = FunctionEngine()
+    thread.start()
+    try:
+        engine.start()
+        block()
+        engine.stop()
+    finally:
+        over.set()
+        thread.join()
+    assert {key: found.ncalls for key, found in by_name(engine).items()} == expected
+
+
 @needs_scoped
 def test_without_other_threads_nothing_is_checked():
     profiler = ScopedProfiler()
@@ -715,7 +759,7 @@ def test_events_are_filtered_only_while_a_thread_of_the_shell_is_awake():
     thread = threading.Thread(target=work, name="IOPub")
     thread.start()
     profiler = ScopedProfiler()
-    profiler._n_until_look = 1_000_000  # not yet
+    profiler._others._n_until_look = 1_000_000  # not yet
     filtered = []
     profiler.start()
     try:
@@ -724,8 +768,8 @@ def test_events_are_filtered_only_while_a_thread_of_the_shell_is_awake():
         paused.set()
         called.wait()
         filtered.append(profiler._recorder_callbacks is profiler._filters)
-        profiler._n_until_look = profiler._n_between_looks = 20
-        while profiler._is_shell_awake:  # until the thread sleeps, and somebody looks
+        profiler._others._n_until_look = profiler._others._n_between_looks = 20
+        while profiler._others.is_shell_awake:  # until the thread sleeps, and somebody looks
             json.dumps([1], indent=1)
         filtered.append(profiler._recorder_callbacks is profiler._filters)
         for _ in range(50):

@@ -131,9 +131,10 @@ class CallGraph:
         groups: dict[Key, list[int]] = defaultdict(list)
         for key in self._shares:
             groups[_pstats_key(self._entries[key].code)].append(key)
+        labels = {filename: label_of(filename) for filename in {name[0] for name in groups}}
         for name, keys in groups.items():
             share = functools.reduce(Share.plus, (self._shares[key] for key in keys))
-            yield self._record(name, keys, share)
+            yield self._record(name, keys, share, labels[name[0]])
 
     def statements(self) -> Iterator[StatementFigures]:
         """The figures of each top-level statement of the cell, or of the block."""
@@ -253,7 +254,7 @@ class CallGraph:
         entry = self._entries[key]
         return Share.of(entry)._replace(tottime=_own_time(entry))
 
-    def _record(self, name: Key, keys: list[int], share: Share) -> FunctionRecord:
+    def _record(self, name: Key, keys: list[int], share: Share, label: str) -> FunctionRecord:
         code = self._entries[keys[0]].code
         filename, lineno, function = name
         return FunctionRecord(
@@ -265,7 +266,7 @@ class CallGraph:
             tottime=share.tottime,
             cumtime=share.cumtime,
             callers=tuple(self._caller_records(keys)),
-            label=label_of(filename),
+            label=label,
             is_user=isinstance(code, CodeType) and self._is_users(code),
             qualname=code.co_qualname if isinstance(code, CodeType) else "",
             runs=tuple(self._runs(keys)),

@@ -153,6 +153,8 @@ class LineMemoryMeasurement:
 
     def result(self, session: Session) -> LineMemoryProfile:
         profile = self._lines.profile(session)
+        if self._lines.laps.records:
+            profile = replace(profile, session=replace(session, duration=self._lines.laps.duration))
         if self._timeline is not None:
             self._lines.mark_calls(self._timeline)
             timeline = self._timeline.timeline(session, peak_rss=profile.peak_rss, peak_at=profile.peak_at)

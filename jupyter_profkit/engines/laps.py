@@ -54,6 +54,11 @@ class Laps:
         """The clock of this one stops."""
         self._seconds = time.perf_counter() - self._began
 
+    @property
+    def duration(self) -> float:
+        """Seconds of all of them; collections in between are not theirs."""
+        return sum(repetition.duration for repetition in self.records)
+
     @staticmethod
     def collect() -> None:
         """Free what only waits to be found, so that it is not taken for what was left behind."""

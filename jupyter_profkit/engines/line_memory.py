@@ -160,9 +160,9 @@ class LineMemoryEngine:
             return
         self._running = False
         _running.discard(self)
+        self.laps.end()
         self._tracer.stop()
         if self.laps.records:
-            self.laps.end()
             self.laps.collect()
         self.ledger.close()
         self._meter.close()

@@ -137,12 +137,18 @@ def _flame(profile: LineMemoryProfile) -> Iterator[View]:
 
 def _headline(profile: LineMemoryProfile, precision: int) -> str:
     kept = _change_in_words(profile.increment, precision)
-    took = format_seconds(profile.session.duration)
+    took = _duration(profile)
     heap = f"; {_heap_in_words(profile, precision)}" if profile.has_heap else ""
     if profile.peak <= profile.noise:
         return f"Memory did not rise above the start; {kept}{heap}; {took}"
     where = f", at {profile.peak_at}" if profile.peak_at is not None else ""
     return f"Peak {format_size(profile.peak, precision)} above the start{where}; {kept}{heap}; {took}"
+
+
+def _duration(profile: LineMemoryProfile) -> str:
+    took = format_seconds(profile.session.duration)
+    done = len(profile.repetitions.done) if profile.repetitions is not None else 0
+    return f"{done} repetitions took {took}" if done > 1 and not profile.session.partial else took
 
 
 def _heap_in_words(profile: LineMemoryProfile, precision: int) -> str:

@@ -212,6 +212,17 @@ def test_a_leak_is_told_with_its_size_and_line(kernel: Kernel) -> None:
         assert kernel.value("6_000_000 <= found.repetitions.growing[0].n_bytes < 6_100_000") == "True"
 
 
+def test_the_time_is_that_of_the_repetitions_without_the_collections_in_between(kernel: Kernel) -> None:
+    kernel.run("import gc, time\nslow = lambda phase, info: time.sleep(.05)\ngc.callbacks.append(slow)")
+    for form in ("%%memprofile --no-heap --repeat 3 -v found\nrun = 1", "%memprofile --no-heap --repeat 3 -v found 1"):
+        kernel.run("found = None")
+        reply = kernel.run(form)
+        took = "sum(repetition.duration for repetition in found.repetitions.done)"
+        assert kernel.value(f"len(found.repetitions.done), found.session.duration == {took}") == "(3, True)"
+        assert "; 3 repetitions took " in reply.reports[0]
+    kernel.run("gc.callbacks.remove(slow)")
+
+
 @pytest.mark.parametrize("options", ["", "--no-heap", "--no-lines"])
 @pytest.mark.parametrize(
     "body",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jupyter_profkit.errors import OptionError
+from jupyter_profkit.errors import OptionError, RecordingError
 from jupyter_profkit.model.result import Result
 
 __all__ = ["find_earlier"]
@@ -20,6 +20,12 @@ _KINDS: Final = {
 }
 """What results are called."""
 
+_SOURCES: Final = {
+    "line_memory": "an earlier %%memprofile: the name after its -v, or a file that its -D run.json wrote",
+    "functions": "an earlier %%cprofile: the name after its -v, or a file, .prof or what its -D run.json wrote",
+}
+"""Where what can be compared comes from."""
+
 
 def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Result | None:
     """The earlier run that `item` stands for; None if nothing is to be compared.
@@ -33,17 +39,22 @@ def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Resul
     Raises
     ------
     OptionError
-        If there is no such variable or file, or it holds anything else.
-    RecordingError
-        If the file is damaged.
+        If there is no such variable or file, or it is damaged or holds anything else; with what may be given.
     """
     if item is None:
         return None
-    found = _named(item, namespace) if isinstance(item, str) else item
+    try:
+        found = _named(item, namespace) if isinstance(item, str) else item
+    except RecordingError as error:
+        raise _refusal(str(error), kind) from None
     if not isinstance(found, Result) or found.kind != kind:
         name = item if isinstance(item, str) else type(item).__name__
-        raise OptionError(f"--compare {name}: that is {_described(found)}, and it takes {_KINDS.get(kind, kind)}")
+        raise _refusal(f"{name}: that is {_described(found)}", kind)
     return found
+
+
+def _refusal(what: str, kind: str) -> OptionError:
+    return OptionError(f"--compare {what}; it takes {_SOURCES.get(kind, _KINDS.get(kind, kind))}")
 
 
 def _described(found: object) -> str:
@@ -58,5 +69,5 @@ def _named(name: str, namespace: Mapping[str, Any]) -> object:
     if name in namespace:
         return namespace[name]
     if name.isidentifier() and not Path(name).exists():
-        raise OptionError(f"--compare {name}: there is no variable and no file of that name")
+        raise RecordingError(f"{name}: there is no variable and no file of that name")
     return load(name)

@@ -97,14 +97,14 @@ def load(path: str | Path) -> Any:
         raise RecordingError(f"{source}: {error.strerror or error}") from None
     if not head:
         raise RecordingError(f"{source}: the file is empty; nothing was recorded in it")
-    if head == b"{":
-        from jupyter_profkit.export.json import read_json
-
-        return read_json(source)
     if source.suffix.lower() in {".prof", ".pstats"}:
         from jupyter_profkit.export.pstats import read_pstats
 
         return read_pstats(source)
+    if head == b"{":
+        from jupyter_profkit.export.json import read_json
+
+        return read_json(source)
     from jupyter_profkit.export.mprof import read_mprof
 
     return read_mprof(source)

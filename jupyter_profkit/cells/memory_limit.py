@@ -40,12 +40,12 @@ def limit_of(value: object, option: Option = LIMIT) -> MemoryLimit | None:
     OptionError
         If `value` is no size, or less than the process holds already.
     """
-    if value is None:
+    size = option.check(value)  # what comes from %config has not been looked at
+    if size is None:
         return None
     from jupyter_profkit.engines.memory_budget import memory_budget
     from jupyter_profkit.engines.memory_limit import MemoryLimit
 
-    size = option.check(value)  # what comes from %config has not been looked at
     if size != "auto":
         return MemoryLimit(size)
     budget = memory_budget()
@@ -108,7 +108,7 @@ class SessionLimit:
         self.reason = ""
 
     def set(self, value: object) -> None:
-        """Set it to a size, to ``auto``, or, with None, to nothing.
+        """Set it to a size, to ``auto``, or, with ``off``, to nothing.
 
         Raises
         ------

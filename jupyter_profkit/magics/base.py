@@ -83,6 +83,15 @@ class ProfkitMagics(Magics):
                 raise OptionError(f"%{options.name} takes options only, not {values.rest!r}; see %{options.name}?")
         return values
 
+    def parse_cell(self, options: OptionSet, line: str) -> Values:
+        """The options of a cell magic; nothing but a remark may follow them."""
+        values = self.parse(options, line)
+        if values.rest and not values.rest.startswith("#"):
+            name = f"%%{options.name}"
+            with usage_errors():
+                raise OptionError(f"{name} takes options only, not {values.rest!r}; the code goes below ({name[1:]}?)")
+        return values
+
     def repeat_of(self, options: OptionSet, line: str) -> int:
         """How often the options in `line` ask for the body to run; 1 if they are wrong, which is said later."""
         try:

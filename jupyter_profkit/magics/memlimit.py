@@ -43,7 +43,7 @@ class LimitMagics(configurable_magics(MEMLIMIT)):  # type: ignore[misc]
         word = line.strip()
         with usage_errors():
             if word:
-                self._limit.set(None if word == "off" else word)
+                self._limit.set(word)
                 if self._sessions is not None:  # the rest of this cell, too
                     self._sessions.withdraw(LimitedCell)
                     self._sessions.open_beside()

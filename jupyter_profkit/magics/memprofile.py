@@ -24,12 +24,12 @@ class MemoryMagics(configurable_magics(MEMPROFILE)):  # type: ignore[misc]
 
     def open_memprofile(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self.parse(MEMPROFILE, line), filename)
+        return self._open(self.parse_cell(MEMPROFILE, line), filename)
 
     @no_var_expand
     @line_cell_magic
     def memprofile(self, line: str, cell: str | None = None) -> Any:
-        values = self.parse(MEMPROFILE, line)
+        values = self.parse(MEMPROFILE, line) if cell is None else self.parse_cell(MEMPROFILE, line)
         return self.line_or_cell(values, cell, "%memprofile", self._open)
 
     memprofile.__doc__ = MEMPROFILE.help()

@@ -34,7 +34,7 @@ COMPARE = Option(
 )
 
 MEMLIMIT = Option(
-    "limit", ("%memlimit",), Kind.SIZE, None, "what the process may hold; auto finds what there is", "SIZE"
+    "limit", ("%memlimit",), Kind.LIMIT, None, "what the process may hold; auto finds what there is", "SIZE"
 )
 
 REPEAT = Option("repeat", ("--repeat",), Kind.TIMES, 1, "run the code N times; only the last run's value is shown", "N")

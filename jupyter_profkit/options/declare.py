@@ -22,7 +22,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from jupyter_profkit.errors import OptionError
 from jupyter_profkit.units import parse_size
@@ -39,6 +39,7 @@ class Kind(enum.Enum):
     SECONDS = "a number of seconds above 0"
     NUMBER = "a number"
     SIZE = "a size above 0 like 2GiB, or auto"
+    LIMIT = "a size above 0 like 4GiB, auto or off"
     TEXT = "text"
 
 
@@ -72,6 +73,17 @@ class Option:
         """Names by which Python callers may pass it: ``limit`` and ``l`` for ``-l/--limit``."""
         return frozenset({self.name, *(flag.lstrip("-").replace("-", "_") for flag in self.flags)})
 
+    @property
+    def explanation(self) -> str:
+        """The help, with the choices."""
+        return f"{self.help}; one of {', '.join(self.choices)}" if self.choices else self.help
+
+    def missing(self, flag: str) -> OptionError:
+        """What to say where nothing follows `flag`: what a value looks like, and what it is for."""
+        number = (self.default or _EXAMPLE[self.kind]) if self.kind in _EXAMPLE else self.metavar
+        example = self.choices[-1] if self.choices else number
+        return OptionError(f"{flag} needs a value, as in {flag} {example}: {self.explanation}")
+
     def check(self, value: object) -> Any:
         """`value` as this option's kind, from text or from a Python caller.
 
@@ -90,10 +102,19 @@ class Option:
             raise OptionError(f"{self.flags[-1]}: {value!r} is not one of {', '.join(self.choices)}")
         try:
             return _CONVERT[self.kind](value)
-        except OptionError:
-            raise
-        except (TypeError, ValueError):
+        except (TypeError, ValueError):  # an OptionError is one, and does not name the option
             raise OptionError(f"{self.flags[-1]} takes {self.kind.value}, not {value!r}") from None
+
+
+_EXAMPLE: Final = {
+    Kind.COUNT: "10",
+    Kind.TIMES: "5",
+    Kind.SECONDS: "0.01",
+    Kind.NUMBER: "0.5",
+    Kind.SIZE: "2GiB",
+    Kind.LIMIT: "4GiB",
+}
+"""A value of each kind, for those who left it out."""
 
 
 def _flag(value: object) -> bool:
@@ -142,6 +163,10 @@ def _size(value: object) -> int | str:
     return n_bytes
 
 
+def _limit(value: object) -> int | str | None:
+    return None if value == "off" else _size(value)
+
+
 _CONVERT: dict[Kind, Callable[[object], Any]] = {
     Kind.FLAG: _flag,
     Kind.COUNT: _count,
@@ -149,6 +174,7 @@ _CONVERT: dict[Kind, Callable[[object], Any]] = {
     Kind.SECONDS: _seconds,
     Kind.NUMBER: _number,
     Kind.SIZE: _size,
+    Kind.LIMIT: _limit,
     Kind.TEXT: _text,
 }
 
@@ -189,8 +215,6 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise OptionError(f"{self.prog}: {message}")
 
-
-_NEGATIVE = re.compile(r"-\.?\d")
 
 _TOKEN = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 
@@ -305,15 +329,17 @@ class OptionSet:
         rest = iter(words)
         for word in rest:
             option = self._option_of(word)
-            value = (
-                next(rest, None)
-                if option is not None and option.kind is not Kind.FLAG and word in option.flags
-                else None
-            )
-            if value is not None and _NEGATIVE.match(value):
-                yield f"{word}={value}" if word.startswith("--") else word + value
+            if option is None or (option.kind is not Kind.FLAG and word not in option.flags):
+                yield word
+            elif option.kind is not Kind.FLAG:
+                value = next(rest, "--")
+                if value == "--" or self._option_of(value) is not None:
+                    raise option.missing(word)
+                yield f"{word}={value}"
+            elif word in option.flags:
+                yield word
             else:
-                yield from (word,) if value is None else (word, value)
+                raise OptionError(f"{word.partition('=')[0]} takes no value: {option.explanation}")
 
     def _option_of(self, word: str) -> Option | None:
         for option in self.options:
@@ -335,9 +361,7 @@ class OptionSet:
 def _help_lines(option: Option) -> list[str]:
     """The lines on an option in the help; argparse's own formatter takes milliseconds for each magic that is loaded."""
     flags = ", ".join(option.flags) + ("" if option.kind is Kind.FLAG else f" {option.metavar}")
-    text = option.help
-    if option.choices:
-        text += f"; one of {', '.join(option.choices)}"
+    text = option.explanation
     if option.kind is not Kind.FLAG and option.default not in (None, (), ""):
         text += f" (default {option.default})"
     return [f"  {flags:<30}  {text}"] if len(flags) <= 30 else [f"  {flags}", f"{'':34}{text}"]

@@ -190,10 +190,11 @@ def test_auto_says_where_its_size_comes_from(kernel: Kernel) -> None:
     ("options", "message"),
     [
         ("--limit 0", "--limit takes a size above 0 like 2GiB, or auto, not '0'"),
-        ("--limit=-1GiB", "'-1GiB' is not a size"),
-        ("--limit -1GiB", "'-1GiB' is not a size"),
+        ("--limit", "--limit needs a value, as in --limit 2GiB: MemoryError at the line"),
+        ("--limit=-1GiB", "--limit takes a size above 0 like 2GiB, or auto, not '-1GiB'"),
+        ("--limit -1GiB", "--limit takes a size above 0 like 2GiB, or auto, not '-1GiB'"),
         ("-p -1", "--precision takes a whole number, 0 or more, not '-1'"),
-        ("--limit huge", "'huge' is not a size"),
+        ("--limit huge", "--limit takes a size above 0 like 2GiB, or auto, not 'huge'"),
         ("--limit 5MiB", "a limit of 5.0 MiB is below the "),
         ("--limit 10", "-l 10 shows 10 lines"),
         ("--limit 100GiB --no-lines", "--no-lines measures the heap alone, which cannot be done under a limit"),
@@ -278,9 +279,9 @@ def test_the_state_is_shown_and_auto_says_where_it_comes_from(kernel: Kernel) ->
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ("-1GiB", "is not a size"),
-        ("lots", "is not a size"),
-        ("0", "%memlimit takes a size above 0"),
+        ("-1GiB", "%memlimit takes a size above 0 like 4GiB, auto or off, not '-1GiB'"),
+        ("lots", "%memlimit takes a size above 0 like 4GiB, auto or off, not 'lots'"),
+        ("0", "%memlimit takes a size above 0 like 4GiB, auto or off, not '0'"),
         ("5MiB", "is below the"),
     ],
 )

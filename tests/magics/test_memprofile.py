@@ -88,6 +88,8 @@ def test_a_file_that_cannot_be_written_costs_only_the_file(kernel: Kernel) -> No
         ("-s colour", "'colour' is not one of line, increment, peak, occurrences"),
         ("-p many", "--precision takes a whole number"),
         ("-v 2x", "-v takes a variable's name"),
+        ("--limit 4 GiB", "%%memprofile takes options only, not 'GiB'"),
+        ("-c work(3)", "%%memprofile takes options only, not 'work(3)'; the code goes below (%memprofile?)"),
         ("--lmit 3", "unrecognized arguments: --lmit"),
     ],
 )
@@ -97,6 +99,12 @@ def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, line: str
     assert message in reply.stderr
     assert len(reply.stderr.strip().splitlines()) == 1
     assert kernel.value("'was_run' in globals()") == "False"
+
+
+def test_a_remark_may_follow_the_options(kernel: Kernel) -> None:
+    reply = kernel.run("%%memprofile -p 2  # two digits\nbig = work(20_000_000)")
+    assert (reply.status, len(reply.reports)) == ("ok", 1)
+    assert " 19.07 " in reply.reports[0]
 
 
 def test_a_statement_that_awaits_is_sent_to_the_cell_form(kernel: Kernel) -> None:
@@ -226,13 +234,17 @@ def test_the_last_result_is_compared_without_running_again(kernel: Kernel) -> No
 @pytest.mark.parametrize(
     ("earlier", "message"),
     [
-        ("no_such_run", "there is no variable and no file of that name"),
-        ("/no/such/run.json", "No such file"),
-        ("WORK", "that is of the type int, and it takes memory by line"),
-        ("damaged.json", "not a recording of jupyter_profkit"),
-        ("notes.txt", "this is no recording, neither of jupyter_profkit nor of mprof"),
-        ("other.dat", "that is memory over time, and it takes memory by line"),
-        ("timed", "that is a time profile, and it takes memory by line"),
+        ("no_such_run", "there is no variable and no file of that name; it takes an earlier %%memprofile"),
+        ("/no/such/run.json", "No such file or directory; it takes an earlier %%memprofile"),
+        ("WORK", "that is of the type int; it takes an earlier %%memprofile: the name after its -v, or a file"),
+        ("damaged.json", "not a recording of jupyter_profkit (not JSON, or cut short); it takes"),
+        ("foreign.prof", "not a cProfile recording, or a damaged one; it takes an earlier %%memprofile"),
+        (
+            "notes.txt",
+            "this is no recording, neither of jupyter_profkit nor of mprof; it takes an earlier %%memprofile",
+        ),
+        ("other.dat", "that is memory over time; it takes an earlier %%memprofile"),
+        ("timed", "that is a time profile; it takes an earlier %%memprofile"),
     ],
 )
 def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
@@ -241,6 +253,7 @@ def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
     (tmp_path / "damaged.json").write_text('{"jupyter_profkit": 1, "kind"')
     kernel.run("WORK = 3\n%cprofile -q -v timed 1 + 1")
     (tmp_path / "notes.txt").write_text("these are notes\n")
+    (tmp_path / "foreign.prof").write_text("{not marshal")
     (tmp_path / "other.dat").write_text("MEM 10.0 1750000000.0\nMEM 25.0 1750000000.15\n")
     place = tmp_path / earlier if (tmp_path / earlier).exists() else earlier
     reply = kernel.run(f"%%memprofile --compare {place}\nwas_run = 1")

@@ -56,8 +56,13 @@ def test_any_text_after_two_dashes_is_kept(text: str) -> None:
         ("-l -3", "--limit takes a whole number, 0 or more, not '-3'"),
         ("--interval 0", "--interval takes a number of seconds above 0"),
         ("--interval nan", "--interval takes a number of seconds above 0"),
-        ("--size big", "'big' is not a size"),
-        ("-s", "expected one argument"),
+        ("--size big", "--size takes a size above 0 like 2GiB, or auto, not 'big'"),
+        ("--size -1GiB", "--size takes a size above 0 like 2GiB, or auto, not '-1GiB'"),
+        ("--size=", "--size takes a size above 0 like 2GiB, or auto, not ''"),
+        ("-f -1 -s", "-s needs a value, as in -s peak: order; one of line, peak"),
+        ("--size -- f(2GiB)", "--size needs a value, as in --size 2GiB: bytes"),
+        ("-l -q f(x)", "-l needs a value, as in -l 10: rows"),
+        ("--quiet=yes", "--quiet takes no value: no report"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(line: str, message: str) -> None:
@@ -65,6 +70,23 @@ def test_a_wrong_option_is_one_clear_line(line: str, message: str) -> None:
         OPTIONS.from_line(line)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_every_option_that_takes_a_value_says_what_it_looks_like_where_there_is_none(options: OptionSet) -> None:
+    for option in options.options:
+        for flag in option.flags:
+            if option.kind is not Kind.FLAG:
+                with pytest.raises(OptionError, match=f"^{flag} needs a value, as in {flag} ") as caught:
+                    options.from_line(flag)
+                example = str(caught.value).removeprefix(f"{flag} needs a value, as in ").partition(":")[0]
+                assert option.name in options.from_line(example)  # it can be typed
+
+
+@pytest.mark.parametrize("value", ["-1", "-5,3", "-x*", "=", "a=b", "--size-of"])
+def test_a_value_may_look_like_an_option_that_is_none(value: str) -> None:
+    assert OPTIONS.from_line(f"-f {value} -q").functions == (value,)
+    assert OPTIONS.from_line(f"--function={value} -q").functions == (value,)
 
 
 def test_keywords_may_be_names_or_letters() -> None:

@@ -3,6 +3,7 @@
     memory = read_process_memory()
     memory.rss, memory.files, memory.free_python, memory.free_c         bytes
     bytes_in_use()                                                      asked for and not given back
+    bytes_free_to_reuse()                                               given back, and kept by the C library
     give_back()                                                         bytes less resident
 
 * Files that are mapped (programs, libraries) come from ``/proc/self/status``.
@@ -27,7 +28,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["ProcessMemory", "bytes_in_use", "can_give_back", "give_back", "read_process_memory", "resident_bytes"]
+__all__ = [
+    "ProcessMemory",
+    "bytes_free_to_reuse",
+    "bytes_in_use",
+    "can_give_back",
+    "give_back",
+    "read_process_memory",
+    "resident_bytes",
+]
 
 _USED_BLOCKS: Final = re.compile(r"# bytes in allocated blocks\s*=\s*([\d,]+)")
 _FREE_BLOCKS: Final = re.compile(r"# bytes in available blocks\s*=\s*([\d,]+)")
@@ -65,6 +74,12 @@ def bytes_in_use() -> int | None:
         return None
     info = library.mallinfo2()
     return int(used[1].replace(",", "")) + int(info.uordblks) + int(info.hblkhd)
+
+
+def bytes_free_to_reuse() -> int | None:
+    """Bytes that the C library holds free, resident or not, for the next allocations; None if it does not say."""
+    library = _glibc()
+    return None if library is None else int(library.mallinfo2().fordblks)
 
 
 def resident_bytes() -> int:
@@ -120,8 +135,7 @@ def _free_in_c() -> int | None:
     library = _glibc()
     if library is None:
         return None
-    info = library.mallinfo2()
-    return max(0, int(info.fordblks) - _heap_not_resident())
+    return max(0, int(library.mallinfo2().fordblks) - _heap_not_resident())
 
 
 def _heap_not_resident() -> int:

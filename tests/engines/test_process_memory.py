@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from jupyter_profkit.engines.process_memory import read_process_memory, resident_bytes
+from jupyter_profkit.engines.process_memory import bytes_free_to_reuse, read_process_memory, resident_bytes
 
 glibc = pytest.mark.skipif(sys.platform != "linux", reason="the C library of GNU")
 MB = 1_000_000
@@ -18,6 +18,17 @@ MB = 1_000_000
 
 def test_resident_memory_is_what_the_system_says() -> None:
     assert resident_bytes() == pytest.approx(psutil.Process().memory_info().rss, abs=4 * MB)
+
+
+@glibc
+def test_what_the_allocator_holds_free_is_known() -> None:
+    before = bytes_free_to_reuse()
+    assert before is not None
+    blocks = [bytearray(100_000) for _ in range(200)]
+    hold = bytearray(100_000)
+    del blocks
+    assert bytes_free_to_reuse() - before > 10_000_000
+    del hold
 
 
 @glibc

@@ -107,6 +107,8 @@ class CodeLines:
     n_active: int = 0
     is_hot: bool = False
     """Whether it was entered so often that only some of its calls are told from now on."""
+    is_muted: bool = False
+    """Whether some of its lines are only looked at now and then."""
     muted_in: int = -1
     """The nap (see `line_tracers`) for whose rest none is told."""
 
@@ -228,6 +230,8 @@ class LineLedger:
             if stats is None or before is None:
                 return switch(thread, top, lineno)
             if stats is before:
+                if top.lines.is_muted:  # lines in between may have run unseen, and have counted on this one
+                    stats.is_sampled = True
                 return None
             try:
                 if not is_unchanged() or top.settled != self._last:

@@ -54,6 +54,14 @@ class FollowedCode:
             found = self._decided[id(code)] = (code, self._lines_if_wanted(code, frame))
         return found[1]
 
+    def mute(self, code: CodeType) -> None:
+        """Lines of `code` are left alone from here on: what runs again in it is seen, and told apart, only in part."""
+        lines = self.get(code)
+        if lines is not None:
+            lines.is_muted = True
+            for stats in list(lines.stats.values()):  # other threads may add some
+                stats.is_sampled = stats.is_sampled or stats.occurrences > 1
+
     def _lines_if_wanted(self, code: CodeType, frame: FrameType) -> CodeLines | None:
         try:
             wanted = self._scope.wants(code, str(frame.f_globals.get("__name__", "")))
@@ -156,6 +164,7 @@ if sys.version_info >= (3, 12):
                 lines = self._lines_of(frame.f_code, frame)
                 if lines is not None:
                     self._ledger.resume(lines, frame.f_lineno)
+            monitoring.restart_events()  # an earlier run with this id may have switched code off that this one follows
             monitoring.set_events(tool_id, _GLOBAL)
 
         def stop(self) -> None:
@@ -187,7 +196,7 @@ if sys.version_info >= (3, 12):
             ledger, lines_of = self._ledger, self._lines_of
             get, enter, resume, leave = self._followed.get, ledger.enter, ledger.resume, ledger.leave
             disable = sys.monitoring.DISABLE
-            line_event, wake = ledger.line_callback(disable), self._waker.start
+            line_event, mute, wake = ledger.line_callback(disable), self._followed.mute, self._waker.start
             depth = 1 if self._lend is None else 2  # of the code's frame, above that of `relieved`
 
             def on_start(code: CodeType, _offset: int) -> Any:
@@ -214,6 +223,7 @@ if sys.version_info >= (3, 12):
             def on_line(code: CodeType, lineno: int) -> Any:
                 answer = line_event(code, lineno)
                 if answer is disable:
+                    mute(code)
                     wake()
                 return answer
 
@@ -330,10 +340,7 @@ class SettraceTracer:
         """No lines of this frame for a while; here that is for all of its lines at once."""
         frame.f_trace_lines = False
         self._asleep.append(frame)
-        lines = self._followed.get(frame.f_code)
-        if lines is not None:
-            for stats in lines.stats.values():
-                stats.is_sampled = stats.is_sampled or stats.occurrences > 1
+        self._followed.mute(frame.f_code)
         self._waker.start()
 
     def _wake(self) -> None:

@@ -540,6 +540,49 @@ def test_a_hot_line_is_only_looked_at_now_and_then_and_the_sum_stays_right() -> 
     assert not exact.stats("total += i").is_sampled
 
 
+@pytest.mark.parametrize(
+    "every",
+    [
+        100,
+        pytest.param(
+            3000,
+            marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="a frame of Python 3.11 sleeps as a whole"),
+        ),
+    ],
+)
+def test_a_rare_line_among_hot_ones_says_that_its_runs_were_seen_in_part(every: int) -> None:
+    source = f"""
+        def hot(n):
+            start = 0
+            for i in range(n):
+                total = i
+                if i % {every} == {every - 1}:
+                    kept.append(bytearray({every} * 20))
+            return total
+        kept = []
+        hot(300_000)
+        """
+    traced = trace(source, budget=1000)
+    assert traced.stats("kept.append").is_sampled
+    assert traced.stats("kept.append").occurrences <= 300_000 // every
+    assert not traced.stats("start = 0").is_sampled
+    assert_adds_up(traced)
+    assert trace(source).stats("kept.append").occurrences == 300_000 // every
+
+
+def test_code_that_one_run_leaves_out_is_followed_by_the_next() -> None:
+    def work(n: int) -> bytearray:
+        return bytearray(n)
+
+    source = "kept = work(40_000_000)"
+    without = trace(source, scope={"exclude": ("*work",)}, work=work)
+    assert [lines.function for lines in without.functions] == ["<module>"]
+    assert without.line("kept =").self_increment == about(40)
+    followed = trace(source, work=work)
+    assert [lines.n_calls for lines in followed.functions[1:]] == [1]
+    assert followed.line("kept =").self_increment == about(0)
+
+
 HOT = {
     "a function": """
         def hot(i):

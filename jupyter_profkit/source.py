@@ -133,16 +133,22 @@ def _cell_name(filename: str) -> str | None:
     return f"In [{number}]"
 
 
+_COMPILED = (".pyx", ".pxd", ".pxi")
+"""Sources of Cython: in tracebacks, where they have the path that they had when the library was built."""
+
+
 @functools.lru_cache(maxsize=4096)
 def is_user_file(filename: str) -> bool:
     """Whether code from `filename` is the user's own: no library, no part of Python, not ours.
 
     Code without a file (``<string>``, ``<frozen importlib>``) is nobody's: what it
-    takes counts on the line that called it. A cell in a terminal has such a name
+    takes counts on the line that called it. So is what Cython compiled. A cell in a terminal has such a name
     too; `is_cell_file` knows it.
     """
     if filename.startswith("<"):
         return filename.startswith(("<ipython-input-", "<timed "))
+    if filename.endswith(_COMPILED):
+        return False
     path = os.path.abspath(filename)
     return not path.startswith((_PACKAGE, *_library_folders()))
 

@@ -38,6 +38,11 @@ def test_each_line_belongs_to_the_statement_a_reader_sees(source: str, expected:
     assert starts(source) == expected
 
 
+@pytest.mark.parametrize("name", ["src/memray/_memray.pyx", "pandas/_libs/hashtable_class_helper.pxi", "/tmp/own.pyx"])
+def test_what_cython_compiled_is_nobodys(name: str) -> None:
+    assert not is_user_file(name)
+
+
 def test_the_standard_library_site_packages_and_this_package_are_not_the_users() -> None:
     assert not is_user_file(json.__file__)
     assert not is_user_file(pytest.__file__)

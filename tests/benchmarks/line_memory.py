@@ -1,6 +1,6 @@
 """What memory by line costs, beside other memory profilers, on the same work in the same run.
 
-python tests/benchmarks/line_memory.py                    all of it, about three minutes
+python tests/benchmarks/line_memory.py                    all of it, about four minutes
 python tests/benchmarks/line_memory.py 5                  the best of 5 rounds instead of 3
 SCALENE_PYTHON=/path/to/python python tests/benchmarks/…  with scalene, from an environment that has it
 
@@ -30,7 +30,7 @@ import memory_profiler
 from jupyter_profkit import memprofile
 from jupyter_profkit.errors import ProfkitError
 from tests.benchmarks import memory_work
-from tests.benchmarks.memory_work import WORK, loop, seconds
+from tests.benchmarks.memory_work import WORK, calls_of_a_library, library_code, loop, seconds
 
 SCRIPT = Path(memory_work.__file__).resolve()
 N_TURNS = 100_000
@@ -109,13 +109,24 @@ def print_cost_of_a_line(n_rounds: int) -> None:
     print(f"memory_profiler, without a peak: {1e6 * their_line:.1f} µs, {their_line / our_line:.1f} times as much.")
 
 
-def print_hot_loop(n_rounds: int) -> None:
-    rounds = [
-        (seconds(lambda: loop(N_HOT)), seconds(lambda: loop(N_HOT), lambda: memprofile(no_heap=True)))
-        for _ in range(n_rounds)
-    ]
+def ratio_of_lines(work: Callable[[], object], n_rounds: int) -> float:
+    """How much longer `work` takes while lines are followed."""
+    rounds = [(seconds(work), seconds(work, PROFILERS["memprofile --no-heap"])) for _ in range(n_rounds)]
     bare, ours = (min(times) for times in zip(*rounds, strict=True))
-    print(f"A loop of {N_HOT:,} turns, its lines sampled when hot: {ours / bare:.2f} times its bare time.")
+    return ours / bare
+
+
+def print_hot_loop(n_rounds: int) -> None:
+    ratio = ratio_of_lines(lambda: loop(N_HOT), n_rounds)
+    print(f"A loop of {N_HOT:,} turns, its lines sampled when hot: {ratio:.2f} times its bare time.")
+
+
+def print_code_outside(n_rounds: int) -> None:
+    often, much = (ratio_of_lines(work, 5 * n_rounds) for work in (calls_of_a_library, library_code))
+    print(
+        f"Code outside the followed functions, while lines are followed: {often:.2f} times its bare time "
+        f"(one function of a library, 500,000 calls), {much:.2f} (the column library code)."
+    )
 
 
 def print_slowdowns(n_rounds: int) -> None:
@@ -159,6 +170,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores; best of {n_rounds} rounds")
     print_cost_of_a_line(n_rounds)
     print_hot_loop(n_rounds)
+    print_code_outside(n_rounds)
     print_slowdowns(n_rounds)
 
 

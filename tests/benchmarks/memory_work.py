@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import ast
 import gc
+import posixpath
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,11 @@ def library_code() -> None:
     """Much Python that is nobody's own."""
     for _ in range(3):
         ast.unparse(ast.parse(SOURCE_OF_A_LIBRARY))
+
+
+def calls_of_a_library() -> None:
+    """One function of a library, called over and over by a line of the user's."""
+    deque(map(posixpath.join, repeat("folder", 500_000), repeat("file")), maxlen=0)
 
 
 WORK: dict[str, Callable[[], None]] = {

@@ -164,6 +164,9 @@ class LineMemoryMeasurement:
             profile = replace(profile, method=with_limit(profile.method, self._limit, session))
         if self._repeat > 1:
             profile = replace(profile, repetitions=self._repetitions(is_over=not session.partial))
+        if self._heap is not None and _asked_for_the_tracker(session):
+            note = "a process has one memray.Tracker, and the heap columns have it here; --no-heap leaves it to you"
+            profile = replace(profile, method=replace(profile.method, notes=(*profile.method.notes, note)))
         because = self._no_heap_because or (self._heap.failure if self._heap is not None else "")
         if because:
             note = f"the heap columns are left out: {because} (--no-heap hides this note)"
@@ -183,6 +186,13 @@ class LineMemoryMeasurement:
         held = {place: figures.blocks for place, figures in bill.items() if figures.n_blocks >= len(found.after_first)}
         lines = [_growing_line(*place, n_bytes) for place, n_bytes in (held or grew).items() if n_bytes >= least]
         return replace(found, growing=tuple(sorted(lines, key=lambda line: -line.n_bytes)))
+
+
+def _asked_for_the_tracker(session: Session) -> bool:
+    """Whether the run ended where it made a tracker of memray itself, out of sight of the source of its block."""
+    at = session.error_at
+    text = source_lines(at.filename) if at is not None and session.outcome == "RuntimeError" else []
+    return at is not None and at.lineno <= len(text) and "Tracker" in text[at.lineno - 1]
 
 
 def _growing_line(filename: str, lineno: int, n_bytes: int) -> GrowingLine:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 _CALIBRATION_LOOKS = 100
 _PARTS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
 """Code that belongs to the function around it."""
+
+_STARTS_TRACEMALLOC: Final = re.compile(r"\btracemalloc\.start\(").search
+"""It may have been stopped again when the run is over."""
 
 HOT_LINE_BUDGET: Final = 100_000 if sys.version_info >= (3, 12) else 50_000
 """Runs of a statement that are all looked at, where cost matters more than the last one; tracing in 3.11 costs more."""
@@ -96,8 +100,14 @@ class LineMemoryEngine:
                 "the code set or removed a trace function (sys.settrace, a debugger), which ends line tracing on "
                 "this Python: later lines are missing, and what they took is on the last line that was seen"
             )
-        if self._counts_tracemalloc or _tracemalloc_is_on():
+        if self._counts_tracemalloc or _tracemalloc_is_on() or any(map(_STARTS_TRACEMALLOC, self._lines_that_ran())):
             yield "tracemalloc was on: the memory of its own records counts on the lines that it recorded"
+
+    def _lines_that_ran(self) -> Iterator[str]:
+        """The source of each followed line that ran, in no particular order."""
+        for lines in self._followed.all():
+            text = source_lines(lines.code.co_filename)
+            yield from (text[lineno - 1] for lineno in lines.stats if lineno <= len(text))
 
     @property
     def n_events(self) -> int:

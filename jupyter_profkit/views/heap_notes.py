@@ -7,7 +7,8 @@ The heap is what was asked for and not given back; resident memory is what the
 system had to supply. They part in two directions:
 
 * more heap than resident memory: the allocator had free memory to hand out again,
-  which costs nothing new; or nobody has touched the pages yet.
+  which costs nothing new; or nobody has touched the pages yet; or memory from before
+  the run was given back in it.
 * more resident memory than heap: the allocator keeps freed memory for the next
   allocation; or the memory is no heap (libraries, files, stacks), or was allocated
   before the run and touched in it.
@@ -40,6 +41,13 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
         return
     least = max(_LEAST, profile.noise, profile.heap_peak // 20)
     missing = max(profile.heap_peak - max(profile.peak, 0), profile.heap_kept - max(profile.increment, 0))
+    released = profile.heap_kept - profile.increment if profile.increment < 0 else 0
+    if released > least:
+        missing = profile.heap_peak - max(profile.peak, 0)
+        yield (
+            f"{format_size(released, precision)} that were allocated before the run were given back in it; "
+            "the heap columns are of what the run itself allocated"
+        )
     surplus = profile.increment - profile.heap_kept
     if missing > least:
         yield _why_less(profile, missing, precision)

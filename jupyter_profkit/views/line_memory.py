@@ -48,6 +48,8 @@ _FIGURES: tuple[tuple[str, Column, _Show], ...] = (
     ("kept", Column("Kept", tip="MiB of the heap from this line, held when the run ended"), _has_heap),
 )
 """Each column of bytes: the field of a record, the heading, and the profiles that have it."""
+_LEAST_STRONG = 64 * 1024
+"""Bytes: less is shown as 0.0 or 0.1 MiB, and is no finding."""
 _MAX_FUNCTIONS = 30
 _LONGEST_LINE = 140
 _LEAST_RESIDUE = 64 * 1024
@@ -197,7 +199,8 @@ def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[Line
     growing = profile.repetitions.growing if profile.repetitions is not None else ()
     leaking = {(line.at.filename, line.at.lineno) for line in growing}
     leaks = {record for function, record in profile.lines() if (function.filename, record.lineno) in leaking}
-    return {*heaviest(ran, weight, max(profile.peak, profile.heap_peak or 0), profile.noise), *leaks}
+    least = max(profile.noise, _LEAST_STRONG)
+    return {*heaviest(ran, weight, max(profile.peak, profile.heap_peak or 0), least), *leaks}
 
 
 def _raised(profile: LineMemoryProfile) -> LineRecord | None:

@@ -115,6 +115,7 @@ def test_a_cell_that_uses_tracemalloc(kernel: Kernel) -> None:
     assert (reply.status, len(reply.reports)) == ("ok", 1)
     assert int(kernel.value("traced")) >= 40_000_000
     assert megabytes(kernel, "kept = ") == pytest.approx(40, abs=1)
+    assert "tracemalloc was on" in reply.reports[0]  # though it is off again
     kernel.run("tracemalloc.start()")
     reply = kernel.run("%%memprofile --no-heap\nkept = [object() for _ in range(1000)]")
     kernel.run("tracemalloc.stop()")
@@ -133,6 +134,21 @@ def test_a_cell_that_uses_memray(kernel: Kernel) -> None:
     assert int(kernel.value("high")) == pytest.approx(40_000_000, abs=1_000_000)
     assert "the code uses memray itself" in " ".join(reply.reports[0].split())
     assert megabytes(kernel, "kept = ") == pytest.approx(40, abs=1.5)
+
+
+def test_a_function_that_uses_memray_out_of_sight_is_told_what_to_do(kernel: Kernel) -> None:
+    pytest.importorskip("memray")
+    if sys.version_info[:2] == (3, 12):
+        pytest.skip("this memray can crash Python 3.12 as it stops")
+    kernel.run(
+        "def tracked():\n    import memray, tempfile\n    with memray.Tracker(tempfile.mkdtemp() + '/own.bin'):\n        return 5"
+    )
+    reply = kernel.run("%%memprofile\ntracked()")
+    assert reply.status == "error"
+    said = " ".join(reply.reports[0].split())
+    assert "stopped by RuntimeError at In [" in said  # not at a line of memray's
+    assert "the heap columns have it here; --no-heap leaves it to you" in said
+    assert kernel.run("%%memprofile --no-heap\ntracked()").value == "5"
 
 
 def test_a_c_profiler_in_the_cell(kernel: Kernel) -> None:

@@ -108,6 +108,12 @@ def test_pages_that_nobody_touched_are_named() -> None:
     assert "its pages have not been touched yet" in notes(peak_rss=180 * MIB)
 
 
+def test_memory_from_before_the_run_that_was_given_back_is_named() -> None:
+    said = notes(rss_end=70 * MIB)
+    assert "70.0 MiB that were allocated before the run were given back in it" in said
+    assert "touched" not in said
+
+
 def test_what_the_allocator_keeps_is_named() -> None:
     said = notes(rss_end=170 * MIB, free_end=28 * MIB, figures={**FIGURES, 7: (1, -30, -30, 0)})
     assert "30.0 MiB stayed resident though it was freed" in said
@@ -205,3 +211,17 @@ def test_calls_of_a_sampled_function_are_a_lower_bound() -> None:
         tables(line_profile(replace(function, records=records)))[0].caption
         == "f() in other.py, at least 1000 calls, MiB"
     )
+
+
+def strong_lines(figures: dict[int, tuple[int, float, float, float]], **run: Any) -> list[str]:
+    source = "\n".join(f"x{n} = {n}" for n in range(1, 13))
+    profiled = line_profile(cell_lines(source, figures), **run)
+    return [row.cells[0].text for table in tables(profiled) for row in table.rows if row.strong]
+
+
+def test_of_a_line_with_nine_tenths_and_ten_with_a_hundredth_only_the_first_stands_out() -> None:
+    assert strong_lines({1: (1, 90, 90, 90), **dict.fromkeys(range(2, 12), (1, 1, 1, 1))}, peak_rss=200 * MIB) == ["1"]
+
+
+def test_nothing_stands_out_where_nothing_was_taken() -> None:
+    assert strong_lines(dict.fromkeys(range(1, 5), (1, 0.01, 0.01, 0.01)), peak_rss=100 * MIB, rss_end=100 * MIB) == []

@@ -21,6 +21,7 @@ from jupyter_profkit.model.functions import FunctionRecord, TimeProfile
 from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.options.cprofile import CPROFILE, Limit, limits, sort_keys
 from jupyter_profkit.views.display_hook import Listed, with_display_folded
+from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.neighbours import Neighbours
 from jupyter_profkit.views.packages import Package, library_of, packages
 from jupyter_profkit.views.report import Cell, Column, Row, TableView, TextView, Unit
@@ -204,26 +205,31 @@ class _Table:
         own = [record for record in self._listed.records if record.is_user]
         kept = _first(own, "tottime", n_rows)
         libraries, n_libraries = packages(self._listed.records), n_rows // 2
-        rows = self._rows(kept, n_rows // 2)
+        strong = self._heaviest([*own, *libraries])
+        rows = self._rows(kept, n_rows // 2, strong)
         rows += self._rest(own, kept, "of your own")
-        rows += [self._package_row(package) for package in libraries[:n_libraries]]
+        rows += [self._package_row(package, strong=id(package) in strong) for package in libraries[:n_libraries]]
         others = [record for package in libraries[n_libraries:] for record in package.records]
         rows += self._rest(others, (), f"in {len(libraries) - n_libraries} more libraries")
         caption = "Functions: your own, then each library as one row, seconds"
         return TableView(caption, self._columns, tuple(rows), self._footer(kept), folded, in_text=not folded)
 
     def _view(self, caption: str, kept: Sequence[FunctionRecord], n_folds: int = 0) -> TableView:
-        rows = [*self._rows(kept, n_folds), *self._rest(self._listed.records, kept)]
+        rows = [*self._rows(kept, n_folds, self._heaviest(kept)), *self._rest(self._listed.records, kept)]
         return TableView(caption, self._columns, tuple(rows), self._footer(kept))
 
-    def _rows(self, records: Sequence[FunctionRecord], n_folds: int) -> list[Row]:
+    def _heaviest(self, items: Sequence[FunctionRecord | Package]) -> set[int]:
+        """The ids of the functions and libraries with most time of their own."""
+        return {id(item) for item in heaviest(items, lambda item: item.tottime, self._tottime)}
+
+    def _rows(self, records: Sequence[FunctionRecord], n_folds: int, strong: Collection[int]) -> list[Row]:
         neighbours = Neighbours(self._functions, records[:n_folds])
         return [
-            self._row(record, tuple(neighbours.folds(record)) if n < n_folds else ())
+            self._row(record, tuple(neighbours.folds(record)) if n < n_folds else (), strong=id(record) in strong)
             for n, record in enumerate(records)
         ]
 
-    def _row(self, record: FunctionRecord, folds: tuple[TextView, ...]) -> Row:
+    def _row(self, record: FunctionRecord, folds: tuple[TextView, ...], *, strong: bool) -> Row:
         cells = (
             Cell(calls_text(record)),
             self._own_time(record.tottime),
@@ -233,13 +239,13 @@ class _Table:
             *self._of_runs([record]),
             Cell(clip(name_of(record), LONGEST_NAME)),
         )
-        return Row(cells, record.is_user, folds, library_of(record))
+        return Row(cells, strong, folds, library_of(record))
 
     def _own_time(self, seconds: float) -> Cell:
         share = seconds / self._tottime if self._tottime else 0.0
         return Cell(seconds_text(seconds), share if share >= 0.005 else None)
 
-    def _package_row(self, package: Package) -> Row:
+    def _package_row(self, package: Package, *, strong: bool) -> Row:
         n, ncalls, tottime = len(package.records), package.ncalls, package.tottime
         cells = (
             Cell(str(ncalls)),
@@ -252,7 +258,7 @@ class _Table:
         )
         is_heavy = tottime >= _HEAVY * self._tottime
         lines = tuple(_package_lines(package))
-        return Row(cells, folds=(TextView("", lines, folded=not is_heavy),), library=package.name)
+        return Row(cells, strong, (TextView("", lines, folded=not is_heavy),), package.name)
 
     def _rest(self, records: Sequence[FunctionRecord], kept: Sequence[FunctionRecord], where: str = "") -> list[Row]:
         """A row for those of `records` that have none."""

@@ -211,7 +211,7 @@ def test_functions_stand_in_the_columns_of_pstats_by_own_time():
         ["5/1", "0.200000", "0.040000", "0.800000", "0.800000", "In [7]:3(Model.clean)"],
         ["2", "0.100000", "0.050000", "1.000000", "0.500000", "In [7]:1(<module>)"],
     ]
-    assert [row.strong for row in table.rows] == [False, False, True, True]
+    assert [row.strong for row in table.rows] == [True, True, True, False]
     assert [row.library for row in table.rows] == ["time", "json", "", ""]
 
 
@@ -225,6 +225,16 @@ def test_the_readers_own_functions_come_first_then_each_library_as_one_row():
         ["3", "0.300000", "0.100000", "0.300000", "", "[json] 1 function"],
     ]
     assert [row.library for row in table.rows] == ["", "", "time", "json"]
+    assert [row.strong for row in table.rows] == [True, False, True, True]
+
+
+def test_only_functions_that_take_a_part_of_the_run_stand_out_whoever_wrote_them():
+    crowd = tuple(function(("/home/me/clean.py", n, f"f{n}"), 1, 0.02, 0.02, user=True) for n in range(1, 26))
+    heavy = function(("/home/me/clean.py", 99, "heavy"), 1, 0.5, 1.0, user=True)
+    shown = profile(functions=(heavy, *crowd)).report()
+    strong = [row.cells[-1].text for table in tables(shown)[1:] for row in table.rows if row.strong]
+    assert len(strong) == 3  # by package, by own and by cumulative time; by calls it is not among the first
+    assert all("(heavy)" in name for name in strong)
 
 
 def test_the_functions_of_a_library_are_folded_under_its_row_and_add_up():

@@ -150,6 +150,9 @@ class CallGraph:
         displays = [call for call in calls if self._displays(call.code)]
         imports = [call for call in calls if is_import(call.code)]
         shown = sum(call.totaltime for call in displays)
+        runs = [run.cumtime for run in self._runs([id(entry.code)])] if id(entry.code) in self._entries else []
+        if runs:  # a value is displayed once, in the last run
+            runs[-1] = max(runs[-1] - shown, 0.0)
         return StatementFigures(
             entry.code,
             first,
@@ -161,7 +164,7 @@ class CallGraph:
             n_shown=len(displays),
             imports=sum(call.totaltime for call in imports),
             n_imports=sum(call.callcount for call in imports),
-            runs=tuple(run.cumtime for run in self._runs([id(entry.code)])) if id(entry.code) in self._entries else (),
+            runs=tuple(runs),
         )
 
     def _displays(self, code: CodeType | str) -> bool:

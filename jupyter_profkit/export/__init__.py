@@ -69,7 +69,7 @@ def save(result: Result, path: str | Path) -> Path:
     kinds, module, function = _WRITERS.get(_suffix(target), (frozenset(), "", ""))
     if result.kind not in kinds:
         choices = ", ".join(suffix for suffix, (kinds, _, _) in _WRITERS.items() if result.kind in kinds)
-        raise OptionError(f"{target.name}: the suffix must be one of {choices}")
+        raise OptionError(f"{target.name or path}: the suffix must be one of {choices}")
     write: Callable[[Any, Path], None] = getattr(import_module(f"{__name__}.{module}"), function)
     write(result, target)
     return target

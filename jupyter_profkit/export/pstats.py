@@ -38,7 +38,7 @@ class _Recorded:
 def to_pstats(profile: TimeProfile) -> pstats.Stats:
     """The figures of `profile`, callers included, as cProfile hands them to pstats."""
     stats = {record.key: _figures(record) for record in profile.functions}
-    return pstats.Stats(_Recorded(stats))  # type: ignore[arg-type]
+    return pstats.Stats(_Recorded(stats)) if stats else pstats.Stats()  # type: ignore[arg-type]
 
 
 def _figures(record: FunctionRecord) -> tuple[int, int, float, float, dict[Key, tuple[int, int, float, float]]]:

@@ -206,8 +206,10 @@ def complaints() -> Iterator[None]:
     """A file that cannot be written costs that file, not the report."""
     try:
         yield
-    except (OSError, ProfkitError) as error:
+    except ProfkitError as error:
         complain(str(error))
+    except OSError as error:
+        complain(f"{error.filename or 'output'}: {error.strerror or error}")
 
 
 def _check_output(values: Values) -> None:

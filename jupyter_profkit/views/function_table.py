@@ -280,9 +280,9 @@ class _Table:
         return Cell(seconds_text(mean(own))), Cell(seconds_text(spread(own)))
 
     def _footer(self, kept: Sequence[FunctionRecord]) -> str:
-        text = (
-            f"all together {seconds_text(self._tottime)} s in {self._ncalls:,} calls of {self._n_functions:,} functions"
-        )
+        calls = f"{self._ncalls:,} {plural('call', self._ncalls)}"
+        functions = f"{self._n_functions:,} {plural('function', self._n_functions)}"
+        text = f"all together {seconds_text(self._tottime)} s in {calls} of {functions}"
         if self._listed.n_folded and any(record.key == self._listed.row for record in kept):
             text += f"; {self._listed.n_folded} that only the display called are in its row; -m GLOB lists them"
         return text

@@ -22,7 +22,7 @@ _STATEMENT_COLUMNS: Final = (
     Column("Line Contents", Unit.CODE),
 )
 _RUN_COLUMNS: Final = (
-    Column("a run", tip="the mean of the runs, everything that the statement called included"),
+    Column("a run", tip="the mean of the runs, all that the statement called included, but the display of its value"),
     Column("±", tip="its standard deviation from run to run"),
 )
 _LONGEST_LINE: Final = 120

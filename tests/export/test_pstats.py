@@ -118,7 +118,10 @@ def test_shared_and_unshared_objects_of_marshal_are_read(tmp_path: Path, version
 
 
 def test_an_empty_recording_is_one(tmp_path: Path):
-    assert read_pstats(written(tmp_path, {})).functions == ()
+    empty = read_pstats(written(tmp_path, {}))
+    assert empty.functions == ()
+    assert empty.stats.stats == {}
+    assert read_pstats(empty.save(tmp_path / "again.prof")).functions == ()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,28 @@ def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
     assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2]"
 
 
+def test_the_display_of_a_value_is_no_part_of_what_its_statement_took_in_a_run(kernel: Kernel) -> None:
+    kernel.run("class Slow:\n    def __repr__(self):\n        time.sleep(0.2)\n        return 'shown'")
+    assert kernel.run("%%cprofile -n 3 -v p\nSlow()").value == "shown"
+    assert kernel.value("[max(s.runs) < 0.2 for s in p.statements.records if s.kind == 'statement']") == "[True]"
+    assert kernel.value("[s.time >= 0.2 for s in p.statements.records if s.kind == 'display']") == "[True]"
+
+
+def test_a_file_that_cannot_be_written_is_named_in_one_line(kernel: Kernel) -> None:
+    reply = kernel.run("%%cprofile -q -D no/folder.prof -D . -D nothing.xyz\npass")
+    assert reply.status == "ok"
+    told = [line.partition(": the suffix must")[0] for line in reply.stderr.splitlines()]
+    assert told == [
+        f"jupyter_profkit: {why}" for why in ("no/folder.prof: No such file or directory", ".", "nothing.xyz")
+    ]
+
+
+def test_a_cell_without_a_call_is_written_too(kernel: Kernel, tmp_path: Path) -> None:
+    reply = kernel.run(f"%%cprofile -q -D {tmp_path}/empty.prof -D {tmp_path}/empty.csv\n# nothing")
+    assert (reply.status, reply.stderr) == ("ok", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.csv", "empty.prof"]
+
+
 def test_awaiting_statements_keep_their_lines_and_the_users_tasks_count(kernel: Kernel) -> None:
     cell = (
         "%%cprofile -v p\nimport asyncio\nasync def work(n):\n    await asyncio.sleep(0.02)\n    return fib(n)\n"

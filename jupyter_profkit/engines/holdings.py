@@ -87,7 +87,7 @@ def count_holdings(owners: Sequence[Owner], blocked: Iterable[Any] = ()) -> Hold
 class _Walk:
     def __init__(self, owners: Sequence[Owner], blocked: Iterable[Any]) -> None:
         self._owners = owners
-        self._kinds = ObjectKinds()
+        self._kinds = ObjectKinds(divided=True)
         self._plain: dict[int, int] = {}
         """By the id of a type that is plain, the bytes to add for each instance."""
         self._label: dict[int, int] = {id(one): _BLOCKED for one in blocked}

@@ -10,7 +10,8 @@
   it is estimated from the first instance that is met.
 * Libraries that keep data outside of Python's objects are asked for it, if they are
   loaded and the object is of exactly their type: NumPy, Arrow, torch. A piece of
-  memory that several objects share is one `Block`, and counts once.
+  memory that several objects share is one `Block`, and counts once; so an Arrow table
+  or a tensor that was made of an array without a copy is known by its addresses.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import io
 import sys
 import types
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +34,8 @@ _INLINE_VALUES: Final = 1 << 4
 """Py_TPFLAGS_MANAGED_DICT: attributes stand in an array, not in a dictionary."""
 
 _VALUES_HEADER: Final = 16
+_LEAST_DIVIDED: Final = 4096
+"""Bytes of an array from which its data is a `Block` by itself."""
 _type_flags = type.__dict__["__flags__"].__get__
 
 
@@ -63,11 +67,18 @@ class Kind:
 
 
 class ObjectKinds:
-    """The kinds of the types met so far."""
+    """The kinds of the types met so far.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    divided : whether an array is apart from its data, which Arrow and torch may share.
+    """
+
+    def __init__(self, *, divided: bool = False) -> None:
         self._kinds: dict[int, Kind] = {}
-        self._readers = dict(_library_readers(_Blocks()))  # nothing here refers to itself: no cycle is left
+        # Without these two nobody shares the data of an array but its views, which name it.
+        self._divided = divided and any(map(sys.modules.get, ("pyarrow", "torch")))
+        self._readers = dict(_library_readers(_Blocks(), divided=self._divided))  # no cycle is left
 
     def of(self, obj: Any) -> Kind:
         kind = self._kinds.get(id(type(obj)))
@@ -86,51 +97,128 @@ class ObjectKinds:
         if cls is Block:
             return Kind(size=lambda block: block.n_bytes)
         more = next((self._readers[id(base)] for base in _bases(cls) if id(base) in self._readers), None)
+        size: Callable[[Any], int]
         size = sys.getsizeof if _has_built_in_size(cls) and not _is_counted_twice(cls) else object.__sizeof__
+        if self._divided and more is not None and issubclass(cls, _loaded("numpy", "ndarray") or ()):
+            size = _size_without_data
         return Kind(size=size, extra=_inline_values(obj, cls), more=more)
 
 
 class _Blocks:
-    """The pieces of memory met so far, by address."""
+    """The pieces of memory met so far, none of which overlap."""
 
     def __init__(self) -> None:
-        self._blocks: dict[int, Block] = {}
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._pieces: list[Block] = []
 
-    def _block(self, address: int, n_bytes: int) -> Block:
-        return self._blocks.setdefault(address, Block(n_bytes))
+    def at(self, address: int, n_bytes: int) -> list[Any]:
+        """The pieces that lie there: those that are known, and new ones for what is between them."""
+        found: list[Any] = []
+        end = address + n_bytes
+        place = bisect_right(self._ends, address)
+        while address < end:
+            start = self._starts[place] if place < len(self._starts) else end
+            if address < start:
+                self._insert(place, address, min(start, end))
+            found.append(self._pieces[place])
+            address = self._ends[place]
+            place += 1
+        return found
+
+    def _insert(self, place: int, start: int, end: int) -> None:
+        self._starts.insert(place, start)
+        self._ends.insert(place, end)
+        self._pieces.insert(place, Block(end - start))
+
+    def of_array(self, obj: Any) -> list[Any]:
+        """What an array refers to, and its data, if it is its own."""
+        found = array_contents(obj)
+        n_bytes = _own_data(obj)
+        if n_bytes:
+            array = sys.modules["numpy"].ndarray
+            found += self.at(array.__array_interface__.__get__(obj)["data"][0], n_bytes)
+        return found
 
     def of_arrow(self, obj: Any) -> list[Any]:
-        """The buffers of an Arrow array, or of every column and chunk of a table."""
+        """The buffers of an Arrow array, or of every column and chunk of a table; a user's subclass is not asked."""
+        if not _is_arrows_own(type(obj)):
+            return []
         columns = getattr(obj, "columns", None)
         pieces = columns if columns is not None else getattr(obj, "chunks", None)
         if pieces is not None:
             return [block for piece in pieces for block in self.of_arrow(piece)]
-        return [self._block(buffer.address, buffer.size) for buffer in obj.buffers() if buffer is not None]
+        found = [block for buffer in obj.buffers() if buffer is not None for block in self.of_buffer(buffer)]
+        for dictionary in _dictionaries(obj):
+            found += self.of_arrow(dictionary)
+        return found
+
+    def of_buffer(self, obj: Any) -> list[Any]:
+        """The memory that a buffer keeps: all of that which it is a piece of."""
+        while obj.parent is not None:
+            obj = obj.parent
+        return self.at(obj.address, obj.size) if obj.is_cpu else []
 
     def of_tensor(self, obj: Any) -> list[Any]:
-        """The storage of a tensor in main memory; a subclass may run code of the user's, and is not asked."""
+        """The storage of a tensor in main memory; a subclass may run code of the user's, and is not asked.
+
+        What is read: ``device.type``, ``layout``, ``untyped_storage()``, and of that ``data_ptr()`` and ``nbytes()``.
+        """
         exact = any(
             type(obj) is cls for cls in (_loaded("torch", "Tensor"), _loaded("torch.nn.parameter", "Parameter"))
         )
-        if not exact or str(obj.device) != "cpu":
+        # A sparse tensor has no storage to ask for, and says so by an exception.
+        if not exact or obj.device.type != "cpu" or str(obj.layout) != "torch.strided":
             return []
         storage = obj.untyped_storage()
-        return [self._block(storage.data_ptr(), storage.nbytes())]
+        return self.at(storage.data_ptr(), storage.nbytes())
 
 
-def _library_readers(blocks: _Blocks) -> Iterator[tuple[int, Callable[[Any], list[Any]]]]:
+def _is_arrows_own(cls: type) -> bool:
+    return _loaded("pyarrow", type.__dict__["__name__"].__get__(cls)) is cls
+
+
+def _dictionaries(array: Any) -> Iterator[Any]:
+    """The arrays that an encoded array looks its values up in; they are not among its buffers."""
+    if "dictionary<" not in str(array.type):
+        return
+    dictionary = getattr(array, "dictionary", None)
+    inner = getattr(array, "storage", None)
+    if dictionary is not None:
+        yield dictionary
+    elif inner is not None:
+        yield from _dictionaries(inner)
+    elif hasattr(array, "field"):
+        for number in range(array.type.num_fields):
+            yield from _dictionaries(array.field(number))
+    elif hasattr(array, "values"):
+        yield from _dictionaries(array.values)
+
+
+def _own_data(obj: Any) -> int:
+    """Bytes of an array's own data; 0 for those of a view, or if they are too few to be looked for elsewhere."""
+    array = sys.modules["numpy"].ndarray
+    n_bytes: int = array.nbytes.__get__(obj)
+    return n_bytes if n_bytes >= _LEAST_DIVIDED and array.flags.__get__(obj).owndata else 0
+
+
+def _size_without_data(obj: Any) -> int:
+    return sys.getsizeof(obj) - _own_data(obj)
+
+
+def _library_readers(blocks: _Blocks, *, divided: bool) -> Iterator[tuple[int, Callable[[Any], list[Any]]]]:
     """What reads the memory that libraries keep outside of Python's objects, by the id of the type."""
-    array = _loaded("numpy", "ndarray")
-    if array is not None:
-        yield id(array), array_contents
-    for name in ("Array", "ChunkedArray", "RecordBatch", "Table"):
-        cls = _loaded("pyarrow", name)
-        if cls is not None:
-            yield id(cls), blocks.of_arrow
-    for module, name in (("torch", "Tensor"), ("torch.nn.parameter", "Parameter")):
+    readers: tuple[tuple[str, str, Callable[[Any], list[Any]]], ...] = (
+        ("numpy", "ndarray", blocks.of_array if divided else array_contents),
+        *(("pyarrow", name, blocks.of_arrow) for name in ("Array", "ChunkedArray", "RecordBatch", "Table")),
+        ("pyarrow", "Buffer", blocks.of_buffer),
+        ("torch", "Tensor", blocks.of_tensor),
+        ("torch.nn.parameter", "Parameter", blocks.of_tensor),
+    )
+    for module, name, read in readers:
         cls = _loaded(module, name)
         if cls is not None:
-            yield id(cls), blocks.of_tensor
+            yield id(cls), read
 
 
 def _loaded(module: str, name: str) -> Any:

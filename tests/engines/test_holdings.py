@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import io
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -227,54 +226,6 @@ def test_a_frame_counts_its_columns_and_shares_a_column() -> None:
     counts = count(frame, frame["x"].to_numpy())
     assert counts.shared[1] == pytest.approx(counts.shared_total, abs=20_000)
     assert counts.shared_total >= 8 * MB
-
-
-class FakeBuffer:
-    def __init__(self, address: int, size: int) -> None:
-        self.address, self.size = address, size
-
-
-class FakeArray:
-    def __init__(self, *buffers: FakeBuffer) -> None:
-        self._all = buffers
-
-    def buffers(self) -> list:
-        return [None, *(FakeBuffer(one.address, one.size) for one in self._all)]
-
-
-class FakeTable:
-    def __init__(self, *columns: object) -> None:
-        self.columns = columns
-
-
-def test_arrow_buffers_count_once_by_their_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    arrow = types.SimpleNamespace(Array=FakeArray, Table=FakeTable)
-    monkeypatch.setitem(sys.modules, "pyarrow", arrow)
-    shared, own = FakeBuffer(4096, 3 * MB), FakeBuffer(8192, MB)
-    counts = count(FakeTable(FakeArray(shared), FakeArray(own)), FakeArray(shared))
-    assert counts.exclusive == pytest.approx([MB, 0], abs=3000)
-    assert counts.shared_total == pytest.approx(3 * MB, abs=3000)
-
-
-class FakeTensor:
-    def __init__(self, device: str, address: int, size: int) -> None:
-        self.device, self._address, self._size = device, address, size
-
-    def untyped_storage(self) -> object:
-        return types.SimpleNamespace(data_ptr=lambda: self._address, nbytes=lambda: self._size)
-
-
-class UsersTensor(FakeTensor):
-    def untyped_storage(self) -> object:
-        raise AssertionError("a subclass is not asked")
-
-
-def test_tensors_count_their_storage_once_and_none_of_the_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(Tensor=FakeTensor))
-    view, base, far = FakeTensor("cpu", 64, MB), FakeTensor("cpu", 64, MB), FakeTensor("cuda:0", 128, MB)
-    counts = count(view, base, far, UsersTensor("cpu", 256, MB))
-    assert counts.shared == pytest.approx([MB, MB, 0, 0], abs=3000)
-    assert max(counts.exclusive) < 3000
 
 
 # Hostile objects

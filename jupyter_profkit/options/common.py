@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "OUTPUT", "REPEAT"]
+__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "OUTPUT", "REPEAT", "SHORTNAMES"]
 
 OUTPUT = (
     Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
@@ -35,6 +35,14 @@ COMPARE = Option(
 
 MEMLIMIT = Option(
     "limit", ("%memlimit",), Kind.LIMIT, None, "what the process may hold; auto finds what there is", "SIZE"
+)
+
+SHORTNAMES = Option(
+    "shortnames",
+    ("--shortnames", "--no-shortnames"),
+    Kind.FLAG,
+    True,
+    "show types without their modules, which is the default, or with them",
 )
 
 REPEAT = Option("repeat", ("--repeat",), Kind.TIMES, 1, "run the code N times; only the last run's value is shown", "N")

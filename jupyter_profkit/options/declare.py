@@ -71,7 +71,12 @@ class Option:
     @property
     def keywords(self) -> frozenset[str]:
         """Names by which Python callers may pass it: ``limit`` and ``l`` for ``-l/--limit``."""
-        return frozenset({self.name, *(flag.lstrip("-").replace("-", "_") for flag in self.flags)})
+        flags = (flag for flag in self.flags if not self.turns_off(flag))
+        return frozenset({self.name, *(flag.lstrip("-").replace("-", "_") for flag in flags)})
+
+    def turns_off(self, flag: str) -> bool:
+        """Whether `flag` is the ``--no-…`` of an option that is on by default."""
+        return self.kind is Kind.FLAG and self.default is True and flag.startswith("--no-")
 
     @property
     def explanation(self) -> str:
@@ -350,11 +355,12 @@ class OptionSet:
     def _parser(self) -> argparse.ArgumentParser:
         parser = _Parser(prog=self.name, usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False)
         for option in self.options:
-            if option.kind is Kind.FLAG:
-                action = "store_true" if option.default is False else "store_false"
-            else:
-                action = "append" if option.repeat else "store"
-            parser.add_argument(*option.flags, dest=option.name, default=argparse.SUPPRESS, action=action)
+            how: dict[str, Any] = {"dest": option.name, "default": argparse.SUPPRESS}
+            if option.kind is not Kind.FLAG:
+                parser.add_argument(*option.flags, action="append" if option.repeat else "store", **how)
+                continue
+            for turns_off, flags in itertools.groupby(option.flags, option.turns_off):
+                parser.add_argument(*flags, action="store_false" if turns_off else "store_true", **how)
         return parser
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT, REPEAT
+from jupyter_profkit.options.common import OUTPUT, REPEAT, SHORTNAMES
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["MEMWHOS", "MEMWHOS_DISPLAY", "OBJLEAKS", "OBJLEAKS_DISPLAY", "OBJWHY"]
@@ -23,7 +23,7 @@ OBJLEAKS = OptionSet(
     "With --repeat, what grows with each run is a leak; what is made once is not.",
     (
         Option("limit", ("-l", "--limit"), Kind.COUNT, 20, "show so many rows, 0 for all", "N"),
-        Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types"),
+        SHORTNAMES,
         REPEAT,
         *OUTPUT,
     ),

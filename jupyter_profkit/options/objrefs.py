@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.options.common import OUTPUT
+from jupyter_profkit.options.common import OUTPUT, SHORTNAMES
 from jupyter_profkit.options.declare import Kind, Option, OptionSet, Values
 
 __all__ = [
@@ -60,7 +60,7 @@ OBJREFS = OptionSet(
             False,
             "show what would be freed if each object went: it, and what nothing else keeps alive",
         ),
-        Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types"),
+        SHORTNAMES,
         Option("call_repr", ("--repr",), Kind.FLAG, False, "call the objects' own repr, 50 ms each at most"),
         Option(
             "teach",
@@ -76,14 +76,13 @@ OBJREFS = OptionSet(
 )
 
 _LIMIT = Option("limit", ("-l", "--limit"), Kind.COUNT, 10, "show so many types", "N")
-_SHORTNAMES = Option("shortnames", ("--no-shortnames",), Kind.FLAG, True, "show the modules of types")
 
 OBJTYPES = OptionSet(
     "objtypes",
     "The most common types among the objects that the garbage collector tracks.",
     (
         _LIMIT,
-        _SHORTNAMES,
+        SHORTNAMES,
         Option(
             "filter",
             ("--filter",),
@@ -144,5 +143,5 @@ def refuse_with_teach(values: Mapping[str, Any]) -> None:
 OBJGROWTH = OptionSet(
     "objgrowth",
     "Types of which there are more objects than at the last call; as a cell magic, more than before the cell.",
-    (_LIMIT, _SHORTNAMES, *OUTPUT),
+    (_LIMIT, SHORTNAMES, *OUTPUT),
 )

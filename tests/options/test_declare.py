@@ -136,3 +136,13 @@ def test_known_letters_keep_their_meaning(options: OptionSet) -> None:
         for flag in option.flags:
             meaning = known.get(flag, option.name)
             assert option.name in meaning if isinstance(meaning, set) else option.name == meaning
+
+
+def test_what_is_on_by_default_is_turned_off_and_on() -> None:
+    options = OptionSet("x", "", (Option("short", ("--short", "--no-short"), Kind.FLAG, True, ""),))
+    assert options.from_line("").short is True
+    assert options.from_line("--no-short").short is False
+    assert options.from_line("--short", {"short": False}).short is True
+    assert options.from_line("--no-short --short").short is True
+    with pytest.raises(OptionError, match="no_short"):
+        options.from_keywords({"no_short": True})

@@ -196,6 +196,35 @@ def _table(obj: Any) -> str:
         return ""
 
 
+def _index(obj: Any) -> str:
+    try:
+        return f"{len(obj):,} labels"
+    except (AttributeError, TypeError, LookupError):  # one that was never made whole
+        return ""
+
+
+def _pandas_array(obj: Any) -> str:
+    """The length and type of what a column consists of."""
+    try:
+        return f"{len(obj):,} {obj.dtype.name}"
+    except (AttributeError, TypeError):  # one that was never made whole
+        return ""
+
+
+def _arrow_table(obj: Any) -> str:
+    return f"{obj.num_rows:,} × {obj.num_columns:,}"
+
+
+def _arrow_array(obj: Any) -> str:
+    return f"{len(obj):,} {obj.type}"
+
+
+def _tensor(obj: Any) -> str:
+    """As that of an array; of a ``torch.Tensor`` only ``shape`` and ``dtype`` are read, which copy nothing."""
+    shape = " × ".join(f"{length:,}" for length in obj.shape)
+    return f"{shape or 'scalar'} {str(obj.dtype).removeprefix('torch.')}"
+
+
 def _nothing(_: object) -> str:
     return ""
 
@@ -234,7 +263,7 @@ def _writer_of_subclass(kind: type) -> Callable[[Any], str]:
         return _module
     if issubclass(kind, BaseException):
         return _exception
-    return _array if is_array(kind) else _table if _is_table(kind) else _nothing
+    return _array if is_array(kind) else _writer_of_library(kind)
 
 
 def is_array(kind: type) -> bool:
@@ -242,10 +271,34 @@ def is_array(kind: type) -> bool:
     return kind is getattr(sys.modules.get("numpy"), "ndarray", None)
 
 
-def _is_table(kind: type) -> bool:
-    """Whether `kind` is one of pandas' own tables, if pandas is loaded at all."""
-    pandas = sys.modules.get("pandas")
-    return any(kind is getattr(pandas, name, None) for name in ("DataFrame", "Series"))
+_LIBRARIES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+    ("pandas", "DataFrame", _table),
+    ("pandas", "Series", _table),
+    ("pandas", "Index", _index),
+    ("pandas.api.extensions", "ExtensionArray", _pandas_array),
+    ("pyarrow", "Table", _arrow_table),
+    ("pyarrow", "RecordBatch", _arrow_table),
+    ("pyarrow", "ChunkedArray", _arrow_array),
+    ("pyarrow", "Array", _arrow_array),
+    ("torch", "Tensor", _tensor),
+)
+"""Module, the base of a family of types, and what writes them."""
+
+
+def _writer_of_library(kind: type) -> Callable[[Any], str]:
+    """What writes one of a library's own types, if that is loaded at all; a subclass of the user's is not asked."""
+    for module, name, write in _LIBRARIES:
+        base: Any = getattr(sys.modules.get(module), name, None)
+        if issubclass(type(base), type) and issubclass(kind, base):
+            return write if _is_own(kind, module.partition(".")[0]) else _nothing
+    return _nothing
+
+
+def _is_own(kind: type, library: str) -> bool:
+    """Whether `kind` is what `library` exports under its name."""
+    name = exact_name(_type_name(kind))
+    places = (library, f"{library}.arrays", f"{library}.nn.parameter")
+    return any(getattr(sys.modules.get(place), name, None) is kind for place in places)
 
 
 class _TooSlow(BaseException):

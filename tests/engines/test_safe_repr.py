@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
+import types
 
 import pytest
 
@@ -124,3 +126,42 @@ def test_an_interrupt_of_the_user_goes_on():
 def test_nothing_is_called_while_somebody_else_uses_the_timer():
     assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert user_repr(made(failing(AssertionError))) is None
+
+
+def test_what_tables_consist_of_is_told_by_length_and_type():
+    pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    numbers = arrow.array(range(1000))
+    frame = pandas.DataFrame({"n": range(1000), "t": "x"})
+    assert describe(frame) == "1,000 × 2"
+    assert describe(frame.index) == "1,000 labels"
+    assert describe(frame["t"].array) == "1,000 str"
+    assert describe(frame["t"].astype("category").array) == "1,000 category"
+    assert describe(numbers) == describe(arrow.chunked_array([numbers])) == "1,000 int64"
+    assert describe(arrow.table({"n": numbers})) == describe(arrow.record_batch({"n": numbers})) == "1,000 × 1"
+    assert describe(object.__new__(pandas.Index)) == describe(object.__new__(pandas.MultiIndex)) == ""
+
+
+def test_a_tensor_is_told_by_shape_and_type(monkeypatch):
+    class Tensor:
+        shape = (1000, 3)
+        dtype = type("dtype", (), {"__repr__": lambda _: "torch.float32"})()
+
+        def __getattr__(self, name):
+            raise AssertionError(f"{name} is asked for")
+
+    class Users(Tensor):
+        shape = dtype = property(lambda self: 1 / 0)
+
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(Tensor=Tensor))
+    assert describe(Tensor()) == "1,000 × 3 float32"
+    assert describe(Users()) == ""
+
+
+def test_a_users_index_or_array_is_not_asked():
+    pandas = pytest.importorskip("pandas")
+
+    class Users(pandas.Index):
+        def __len__(self):
+            raise AssertionError("a user's method is called")
+
+    assert describe(object.__new__(Users)) == ""

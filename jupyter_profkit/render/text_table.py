@@ -4,7 +4,8 @@
 
 A table that is too wide gives way in steps: titles are broken, columns of words are cut,
 columns move closer; if there is still no room for the code, it gets a line of its own
-under its figures. A mark stands before the heavy rows.
+under its figures. A last column that must be whole goes on in the next line. A mark
+stands before the heavy rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.highlight import Painter
 from jupyter_profkit.render.ink import Ink
-from jupyter_profkit.render.letters import cut, pad, width
+from jupyter_profkit.render.letters import cut, pad, width, wrap
 from jupyter_profkit.views.report import Row, TableView, Unit
 
 __all__ = ["table_lines"]
@@ -26,6 +27,8 @@ _UNDER = "      "
 """Before what stands under its row."""
 _LEAST_CODE = 20
 """Columns that code must have beside its figures."""
+_LEAST_WHOLE = 30
+"""Columns that a text which goes on in the next line must have there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ _STEPS = (
     _Step(7, 16, 1, stacked=True),
     _Step(5, 16, 1, stacked=True),
 )
+_WORDS_FIRST = (_Step(), _Step(9, 40), _Step(9, 24), *(replace(step, stacked=False) for step in _STEPS[1:]))
+"""Where no words wait for room at the end, those in columns are cut before short titles are divided."""
 
 
 def table_lines(view: TableView, room: int, ink: Ink | None = None) -> Iterator[str]:
@@ -78,7 +83,7 @@ class _Table:
         self._mark = _MARK if any(row.strong for row in view.rows) else ""
         self._room = room - width(self._mark)
         self._data = [max((width(safe(row.cells[n].text)) for row in view.rows), default=0) for n in range(self._n)]
-        steps = _STEPS if self._can_stack else tuple(replace(step, stacked=False) for step in _STEPS)
+        steps = _STEPS if self._can_stack else _WORDS_FIRST
         self._step = next(filter(self._fits, steps), steps[-1])
         self._widths = self._widths_at(self._step)
         self._folds = self._folded()
@@ -124,7 +129,8 @@ class _Table:
         if step.stacked:
             return self._can_stack and self._rest(widths, step) + step.gap >= 0
         last = max(self._data[-1], *map(width, self._title(self._n - 1, step)))
-        least = min(last, _LEAST_CODE) if self._left[-1] else widths[-1]
+        enough = _LEAST_WHOLE if self._view.columns[-1].whole else _LEAST_CODE
+        least = min(last, enough) if self._left[-1] else widths[-1]
         return self._rest(widths, step) >= least
 
     def _folded(self) -> list[range]:
@@ -159,17 +165,30 @@ class _Table:
     def row(self, row: Row, painter: Painter) -> Iterator[str]:
         texts = [safe(cell.text) for cell in row.cells]
         if not self._step.stacked:
-            yield from self._lines(row, texts, painter)
+            first, *more = self._wrapped(texts[-1], self._widths[-1])
+            yield from self._lines(row, [*texts[:-1], first], painter)
+            before = sum(self._widths[n] + self._step.gap for n in self._folds[-1][:-1])
+            yield from self._under(row, more, before + (len(_UNDER) if len(self._folds) > 1 else 0), painter)
             return
         if any(texts[1:-1]) or not texts[-1]:
             yield from self._lines(row, texts, painter)
         else:  # a line without figures: its number and its code
             first = self._mark_of(row) + pad(texts[0], self._widths[0], left=self._left[0])
-            yield first + self._painted(row, f"  {texts[-1]}", self._room - self._widths[0], painter).rstrip()
+            code, *more = self._wrapped(texts[-1], self._room - self._widths[0] - 2)
+            yield first + self._painted(row, f"  {code}", self._room - self._widths[0], painter).rstrip()
+            yield from self._under(row, more, self._widths[0] + 2, painter)
             return
         if texts[-1]:
-            room = self._room - len(_UNDER)
-            yield self._start(1) + self._painted(row, texts[-1], room, painter)
+            lines = self._wrapped(texts[-1], self._room - len(_UNDER))
+            yield from self._under(row, lines, len(_UNDER), painter)
+
+    def _wrapped(self, text: str, room: int) -> list[str]:
+        """The text of the last column in lines; one, if it may be cut."""
+        return wrap(text, max(room, 8)) or [""] if self._view.columns[-1].whole else [text]
+
+    def _under(self, row: Row, lines: Sequence[str], indent: int, painter: Painter) -> Iterator[str]:
+        before = " " * (width(self._mark) + indent)
+        yield from (before + self._painted(row, line, self._room - indent, painter) for line in lines)
 
     def _lines(self, row: Row, texts: Sequence[str], painter: Painter) -> Iterator[str]:
         for number, fold in enumerate(self._folds):

@@ -63,6 +63,8 @@ class Column:
     unit: Unit = Unit.NUMBER
     tip: str = ""
     """What the column means, in a line."""
+    whole: bool = False
+    """Whether nothing of it is ever cut: as the last column it goes on in the next line."""
 
 
 @dataclass(frozen=True, slots=True)

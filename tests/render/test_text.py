@@ -170,3 +170,25 @@ def test_sentences_of_wide_letters_are_broken_where_they_fit_and_lose_nothing(se
     lines = letters.wrap(sentence, room, "  ")
     assert all(columns(line) <= room for line in lines)
     assert "".join(lines).replace(" ", "") == sentence.replace(" ", "")
+
+
+def test_a_last_column_that_must_be_whole_goes_on_in_the_next_line():
+    columns_ = (Column("Held by", Unit.TEXT), Column("What ends it", Unit.CODE, whole=True))
+    free = "import sys; sys.last_exc = sys.last_value = sys.last_traceback = None"
+    view = TableView("c", columns_, (Row((Cell("the last error"), Cell(free))), Row((Cell("x"), Cell("del x")))))
+    for width in (40, 60, 80, 200):
+        shown = text.render_report(Report("t", "h", (view,)), width)
+        assert max(map(columns, shown.splitlines())) <= width
+        assert "…" not in shown
+        words = [word for line in table_of(shown) for word in line.split()]
+        assert [word for word in words if word not in "the last error x".split()] == [*free.split(), "del"]
+
+
+def test_words_give_way_before_the_titles_of_figures():
+    view = TableView(
+        "c", (Column("Value", Unit.TEXT), Column("Exclusive"), Column("Objects")),
+        (Row((Cell("100,000 × 3 · also Out[12], _, _12"), Cell("1.5 MiB"), Cell("12"))),),
+    )  # fmt: skip
+    shown = text.render_report(Report("t", "h", (view,)), 50)
+    assert "Exclusive  Objects" in shown
+    assert "100,000 × 3 · also Out[…  " in shown

@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
@@ -111,11 +112,30 @@ class Kernel:
             case "error":
                 reply.errors.append(content)
 
+    def report(self, code: str) -> str:
+        """The text of the one report that `code`, which must not fail, shows."""
+        reply = self.run(code)
+        assert reply.status == "ok", reply.traceback or reply.content.get("evalue")
+        (report,) = reply.reports
+        return report
+
     def value(self, expression: str) -> str | None:
         """The repr of an expression in the kernel's namespace, without leaving a trace there."""
         reply = self.run("", user_expressions={"x": expression}, silent=True)
         answer = reply.content["user_expressions"]["x"]
         return answer["data"]["text/plain"] if answer["status"] == "ok" else f"{answer['ename']}: {answer['evalue']}"
+
+
+def kernel_with(code: str, scope: Literal["function", "module"] = "module") -> Any:
+    """A fixture: a kernel in which `code` ran, one for each module or test."""
+
+    @pytest.fixture(scope=scope)
+    def kernel() -> Iterator[Kernel]:
+        with running_kernel() as running:
+            assert running.run(code).status == "ok"
+            yield running
+
+    return kernel
 
 
 @contextlib.contextmanager

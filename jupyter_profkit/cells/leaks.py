@@ -28,7 +28,7 @@ __all__ = ["LeakMeasurement"]
 _Key = tuple[str, str, str]
 """Kind, holder, type."""
 
-_ATOMS = "Numbers are not told; texts, arrays and containers of plain values from 1 KiB each."
+_ATOMS = "Not counted: numbers; texts, arrays and containers of plain values that are smaller than 1 KiB."
 
 
 class LeakMeasurement:

@@ -63,7 +63,10 @@ def explain_holders(
     found = find_holders(objects, holders, name, time_limit)
     return ObjectHolders(
         Session("%objwhy", started, time.perf_counter() - clock),
-        Method(f"gc.get_referrers, {found.n_read:,} objects looked behind", notes=tuple(found.notes)),
+        Method(
+            f"gc.get_referrers, {found.n_read:,} object{'s' * (found.n_read != 1)} looked behind",
+            notes=tuple(found.notes),
+        ),
         printable(name) or f"this {type_name(type(objects[0]))}",
         type_name(type(objects[0])),
         describe(objects[0]),

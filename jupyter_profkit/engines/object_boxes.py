@@ -143,7 +143,7 @@ class BoxReader:
             if label != "key":
                 yield label, reference.target
         if is_array(type(obj)) and not obj.dtype.hasobject and obj.ndim == 1:
-            yield from ((f"[{number}]", obj[number]) for number in range(obj.size))
+            yield from ((f"[{number}]", _number(obj[number])) for number in range(obj.size))
 
     def _text(self, obj: Any, n_items: int) -> str:
         if self._limits.call_repr and n_items < 0:
@@ -207,6 +207,14 @@ def _inline(value: Any) -> str | None:
     if id(kind) in _TOLD_BY_REPR or _is_numpy_scalar(kind):
         return _MODULE_PREFIX.sub("", repr(value))
     return None
+
+
+_PLAIN_NUMBERS: Final = re.compile(r"bool|u?int\d+|float64|complex128")
+
+
+def _number(item: Any) -> Any:
+    """An item of an array, which says its type already: as Python's own number, if that is the same to the digit."""
+    return item.item() if _PLAIN_NUMBERS.fullmatch(item.dtype.name) else item
 
 
 def _is_numpy_scalar(kind: type) -> bool:

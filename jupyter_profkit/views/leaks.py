@@ -97,7 +97,7 @@ _OBJECT_COLUMNS = (
     Column("Objects", tip="made by this run and there after it"),
     Column("Size", tip="of these objects alone"),
     Column("Held by", Unit.TEXT),
-    Column("Through", Unit.NAME, "the way from there to the first of them"),
+    Column("Through", Unit.NAME, "the way from there to the first of them", whole=True),
 )
 _RUN_COLUMN = Column("Each run", tip="objects that a run after the first adds; a leak if every one does")
 
@@ -129,11 +129,11 @@ def _objects(leaks: ObjectLeaks, limit: int | None) -> TableView:
 
 
 _CYCLE_COLUMNS = (
-    Column("Cycle", Unit.NAME, "the shortest way round"),
     Column("Cycles"),
     Column("Objects", tip="in all of them, with what only they hold"),
     Column("Size"),
     Column("With __del__"),
+    Column("Cycle", Unit.NAME, "the shortest way round", whole=True),
 )
 
 
@@ -143,11 +143,11 @@ def _cycles(leaks: ObjectLeaks, limit: int | None) -> TableView:
     rows = tuple(
         Row(
             (
-                Cell(_way(one)),
                 Cell(f"{one.n_cycles:,}"),
                 Cell(f"{one.n_objects:,}"),
                 Cell(format_size(one.size)),
                 Cell(f"{one.n_finalizers:,}" if one.n_finalizers else ""),
+                Cell(_way(one)),
             ),
             strong=one in strong,
         )

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.model.object_boxes import BoxPicture, BoxSlot, ObjectBox
+from jupyter_profkit.views.words import with_article
 
 __all__ = ["changes", "sharing"]
 
@@ -40,6 +41,9 @@ def _told_sharing(picture: BoxPicture, paths: dict[int, list[str]]) -> Iterator[
     for copy, original, shared in _copies(picture, boxes):
         explained |= shared
         yield _copy_sentence(copy, original, boxes, shared, paths)
+    for view, base in _views(picture, paths):
+        explained.add(base)
+        yield f"`{view}` is a view of `{paths[base][0]}`: a change in one is seen in the other."
     for box in picture.boxes:
         told, names = paths.get(box.id, []), _names_of(picture, box.id)
         if len(told) <= max(1, len(names)) or box.id in explained:
@@ -63,7 +67,7 @@ def _nothing_shared(picture: BoxPicture) -> Iterator[str]:
     boxes = [slot for slot in picture.variables if slot.target is not None]
     kinds = {box.id: box for box in picture.boxes}
     if len(picture.variables) == 1 and boxes:
-        yield f"`{boxes[0].label}` is {_a(kinds[boxes[0].target or 0].type)}; nothing in it is shared."
+        yield f"`{boxes[0].label}` is {with_article(kinds[boxes[0].target or 0].type)}; nothing in it is shared."
     elif boxes:
         yield f"Nothing is shared: {_list([slot.label for slot in boxes])} refer to objects of their own."
     elif picture.variables:
@@ -74,6 +78,14 @@ def _nothing_shared(picture: BoxPicture) -> Iterator[str]:
 def _consequence(box: ObjectBox, n_names: int) -> str:
     others = "the other" if n_names == 2 else "the others"
     return "" if box.is_fixed else f": a change through one name is seen through {others}"
+
+
+def _views(picture: BoxPicture, paths: dict[int, list[str]]) -> Iterator[tuple[str, int]]:
+    """What a reader calls an array that is a view, and the box of the array that it looks into, if that has a name."""
+    for box in picture.boxes:
+        base = next((slot.target for slot in box.slots if slot.label == ".base"), None)
+        if box.type == "ndarray" and base is not None and not paths[base][0].endswith(".base"):
+            yield paths[box.id][0], base
 
 
 # Copies
@@ -172,10 +184,6 @@ def _list(paths: Iterable[str]) -> str:
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 
 
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
-
-
 # What a cell changed
 
 
@@ -218,7 +226,7 @@ def _what(
         return slot.text
     kind = boxes[slot.target].type
     if after is None:
-        return _a(kind)
+        return with_article(kind)
     known = [path for path in _paths(before).get(slot.target, []) if path != slot.label]
     if known:
         return f"the {kind} that `{known[0]}` was"
@@ -242,7 +250,7 @@ def _changed_boxes(before: BoxPicture, after: BoxPicture) -> Iterator[str]:
 def _who(box: ObjectBox, paths: list[str]) -> str:
     if len(paths) > 1:
         return f"The {box.type} that {_list(paths)} refer to"
-    return f"The {box.type} {_list(paths)}" if paths else f"{_a(box.type).capitalize()}"
+    return f"The {box.type} {_list(paths)}" if paths else f"{with_article(box.type).capitalize()}"
 
 
 def _changed_slots(old: ObjectBox, new: ObjectBox, boxes: dict[int, ObjectBox]) -> Iterator[str]:
@@ -261,4 +269,4 @@ def _changed_slots(old: ObjectBox, new: ObjectBox, boxes: dict[int, ObjectBox]) 
 
 
 def _value(slot: BoxSlot, boxes: dict[int, ObjectBox]) -> str:
-    return slot.text if slot.target is None else _a(boxes[slot.target].type)
+    return slot.text if slot.target is None else with_article(boxes[slot.target].type)

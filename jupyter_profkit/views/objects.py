@@ -53,7 +53,7 @@ _MENTIONED = 4
 _HOLDER_COLUMNS = (
     Column("Held by", Unit.TEXT),
     Column("Through", Unit.NAME, "the references from there to the object"),
-    Column("What ends it", Unit.CODE, "the statement after which this chain is gone"),
+    Column("What ends it", Unit.CODE, "the statement after which this chain is gone", whole=True),
 )
 
 
@@ -122,7 +122,12 @@ _HELD_COLUMNS = (
     Column("Shared", tip="what it reaches and others reach as well"),
     Column("Objects", tip="objects that only this name reaches"),
 )
-_PART_COLUMNS = (Column("Part", Unit.TEXT), Column("Size"), Column("Share"), Column("What it is", Unit.TEXT))
+_PART_COLUMNS = (
+    Column("Part", Unit.TEXT),
+    Column("Size"),
+    Column("Share"),
+    Column("What it is", Unit.TEXT, whole=True),
+)
 
 
 def _memory_report(memory: NamespaceMemory, sort: str = "size", limit: int | None = 20, precision: int = 1) -> Report:
@@ -173,7 +178,7 @@ def _held_table(
     caption: str, noun: str, holders: Sequence[MemoryHolder], *, limit: int | None, most: int, precision: int
 ) -> TableView:
     shown = holders[: limit or None]
-    strong = heaviest(holders, lambda one: one.exclusive)
+    strong = heaviest(holders, _total)
     rows = tuple(_held_row(one, most, precision, strong=one in strong) for one in shown)
     left = holders[len(shown) :]
     footer = f"{len(left):,} more {noun}, {format_size(sum(one.exclusive for one in left), precision)}" if left else ""
@@ -189,7 +194,7 @@ def _held_row(one: MemoryHolder, most: int, precision: int, *, strong: bool) -> 
             Cell(one.type),
             Cell(value),
             Cell(format_size(one.exclusive, precision), bar=max(0.0, one.exclusive / most)),
-            Cell(shared),
+            Cell(shared, bar=(one.shared or 0) / most),
             Cell(f"{one.n_objects:,}" if one.n_objects else ""),
         ),
         strong,
@@ -225,6 +230,8 @@ def _memory_headline(
     if largest is not None:
         own = sum(one.exclusive for one in variables)
         text += f": {format_size(own, precision)} in {_count(len(variables), 'variable')}"
+        if sizes.get("shared"):
+            text += f" alone and {format_size(sizes['shared'], precision)} shared"
         text += f", the largest is {largest.name} ({format_size(_total(largest), precision)})"
     text += f"; IPython keeps {format_size(sum(one.exclusive for one in kept), precision)}"
     free = sum(size for name, size in sizes.items() if name.startswith("free in"))

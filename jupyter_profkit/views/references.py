@@ -9,11 +9,18 @@ Words come first: the alternative text of a picture is its finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.model.references import ReferenceEdge, ReferenceGraph, ReferenceNode, TypeCounts, TypeGrowth
+from jupyter_profkit.model.references import (
+    ReferenceEdge,
+    ReferenceGraph,
+    ReferenceNode,
+    TypeCounts,
+    TypeGrowth,
+    TypeRecord,
+)
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
@@ -29,12 +36,16 @@ from jupyter_profkit.views.report import (
     Unit,
     warning_of,
 )
+from jupyter_profkit.views.words import with_article
 
 __all__ = ["graph_view", "report"]
 
 _MENTIONED = 3
 """Neighbours named in the sentence; the others are counted."""
 
+_HIGHLIGHTED = "A box with two borders, and * in the text: what --highlight asked for."
+_DEEPEST = 12
+"""Levels that the text indents; deeper ones have their number instead."""
 _WIDEST = 52
 """Characters in a node; figures that were asked for are never what is cut."""
 
@@ -73,11 +84,12 @@ def graph_view(graph: ReferenceGraph) -> GraphView:
 def _graph_report(graph: ReferenceGraph) -> Report:
     n_objects = sum(node.role in {"start", "object"} for node in graph.nodes)
     counts = f"{_count(n_objects, 'object')}, {_count(len(graph.edges), 'arrow')}"
+    highlighted = any(node.highlight for node in graph.nodes)
     return Report(
         title=graph.session.title,
         headline=_finding(graph),
         parts=(graph_view(graph),),
-        notes=graph.method.notes,
+        notes=(*[_HIGHLIGHTED] * highlighted, *graph.method.notes),
         method=(graph.method.engine, f"{counts}, {format_seconds(graph.session.duration)}"),
     )
 
@@ -129,7 +141,7 @@ def _freed(start: ReferenceNode) -> str:
 
 def _sentence(graph: ReferenceGraph, start: ReferenceNode) -> str:
     near = _neighbours(graph, start.id)
-    who = start.name or _a(start.type)
+    who = start.name or with_article(start.type)
     verb = "is referred to by" if graph.back else "refers to"
     if not near:
         return f"{who} {verb} nothing{' that is shown' if graph.method.notes else ''}."
@@ -147,11 +159,7 @@ def _sentence(graph: ReferenceGraph, start: ReferenceNode) -> str:
 def _mention(node: ReferenceNode) -> str:
     if node.role == "holder":
         return f"{node.type} ({node.label})" if "," in node.label or " " in node.label else f"{node.type} {node.label}"
-    return f"{_a(node.type)} ({_called(node)})" if _called(node) else _a(node.type)
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    return f"{with_article(node.type)} ({_called(node)})" if _called(node) else with_article(node.type)
 
 
 def _neighbours(graph: ReferenceGraph, node_id: int) -> list[tuple[ReferenceNode, ReferenceEdge]]:
@@ -173,11 +181,13 @@ def _words(graph: ReferenceGraph) -> Iterator[str]:
 
 def _branch(graph: ReferenceGraph, node_id: int, indent: str, told: set[int]) -> Iterator[str]:
     near = _neighbours(graph, node_id)
+    level = len(indent) // 3
+    before = indent if level <= _DEEPEST else f"{'⋯':>{3 * _DEEPEST}} {level + 1:<3}"
     for number, (node, edge) in enumerate(near, 1):
         last = number == len(near)
         seen = node.id in told
         told.add(node.id)
-        yield f"{indent}{'└─' if last else '├─'} {_step(graph, node, edge)}{' (see above)' if seen else ''}"
+        yield f"{before}{'└─' if last else '├─'} {_step(graph, node, edge)}{' (see above)' if seen else ''}"
         if not seen:
             yield from _branch(graph, node.id, indent + ("   " if last else "│  "), told)
 
@@ -198,25 +208,31 @@ def _line(node: ReferenceNode) -> str:
 
 def _counts_report(counts: TypeCounts, limit: int | None) -> Report:
     records = counts.records[: limit or None]
-    most = max((record.count for record in records), default=1)
-    strong = heaviest(counts.records, lambda record: record.count, counts.n_objects)
-    rows = tuple(
-        Row((Cell(record.type), Cell(f"{record.count:,}", bar=record.count / most)), record in strong)
-        for record in records
-    )
     headline = f"{counts.n_objects:,} objects"
     if records:
         headline += f"; most of them {' and '.join(_plural(record.type) for record in records[:2])}."
     return Report(
         title=counts.session.title,
         headline=headline,
-        parts=(TableView("The most common types", _columns("Objects"), rows),),
+        parts=(_counts_table(records, counts.n_objects),),
         notes=counts.method.notes,
         method=(counts.method.engine, format_seconds(counts.session.duration)),
     )
 
 
+def _counts_table(records: Sequence[TypeRecord], n_objects: int | None) -> TableView:
+    most = max((record.count for record in records), default=1)
+    strong = heaviest(records, lambda record: record.count, n_objects)
+    rows = tuple(
+        Row((Cell(record.type), Cell(f"{record.count:,}", bar=record.count / most)), record in strong)
+        for record in records
+    )
+    return TableView("The most common types", _columns("Objects"), rows)
+
+
 def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
+    if not growth.since:
+        return _first_report(growth, limit)
     records = growth.records[: limit or None]
     most = max((record.growth for record in records), default=1) or 1
     has_new = any(record.new for record in records)
@@ -239,9 +255,19 @@ def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
     )
 
 
+def _first_report(growth: TypeGrowth, limit: int | None) -> Report:
+    """Of a first count: what there is, since it all would be growth."""
+    records = growth.records[: limit or None]
+    return Report(
+        title=growth.session.title,
+        headline="The first count, nothing to compare with yet: the next %objgrowth shows what grew.",
+        parts=(_counts_table(records, growth.method.n_events),) if records else (),
+        notes=growth.method.notes,
+        method=(growth.method.engine, format_seconds(growth.session.duration)),
+    )
+
+
 def _growth_headline(growth: TypeGrowth) -> str:
-    if not growth.since:
-        return "The first count, nothing to compare with yet: the next %objgrowth shows what grew."
     records = [record for record in growth.records if not record.is_floor and (record.growth > 0 or record.new)]
     if not records:
         return f"Nothing grew since {growth.since}."

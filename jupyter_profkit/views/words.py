@@ -1,4 +1,4 @@
-"""Figures and names as the reports on time write them."""
+"""Figures, names and nouns as reports write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from typing import Final
 
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key
 
-__all__ = ["LONGEST_NAME", "calls_text", "clip", "name_of", "name_of_key", "percent", "plural", "seconds_text"]
+__all__ = [
+    "LONGEST_NAME",
+    "calls_text",
+    "clip",
+    "name_of",
+    "name_of_key",
+    "percent",
+    "plural",
+    "seconds_text",
+    "with_article",
+]
 
 LONGEST_NAME: Final = 100
 
@@ -43,6 +53,11 @@ def percent(share: float) -> str:
 
 def plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
+
+
+def with_article(noun: str) -> str:
+    """``a list``, ``an int``, ``an ndarray``, which is read by its letters."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('nd') else 'a'} {noun}"
 
 
 def clip(text: str, length: int) -> str:

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.kernels import Kernel, running_kernel
+from tests.kernels import kernel_with, running_kernel
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objrefs")]
 
 
-@pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
-    with running_kernel() as running:
-        running.run("x = []\ny = [x, [x], dict(x=x)]")
-        yield running
-
-
-def words(kernel: Kernel, line: str) -> str:
-    reply = kernel.run(line)
-    assert reply.status == "ok", reply.traceback
-    (report,) = reply.reports
-    return report
+kernel = kernel_with("x = []\ny = [x, [x], dict(x=x)]")
 
 
 def test_what_an_object_refers_to_is_drawn(kernel):
@@ -37,28 +25,28 @@ def test_what_an_object_refers_to_is_drawn(kernel):
 
 
 def test_what_refers_to_an_object_is_drawn_without_ipythons_own(kernel):
-    text = words(kernel, "%objrefs -b -d 5 x")
+    text = kernel.report("%objrefs -b -d 5 x")
     assert "├─ variable x" in text
     assert "['x'] of dict 1 item" in text
     assert not re.search(r"Shell|Completer|frame|module|Not followed", text)
 
 
 def test_an_expression_may_have_spaces_and_there_may_be_several(kernel):
-    assert "[x, y] refers to" in words(kernel, "%objrefs [x, y]")
-    assert "y refers to" in words(kernel, "%objrefs x y")
+    assert "[x, y] refers to" in kernel.report("%objrefs [x, y]")
+    assert "y refers to" in kernel.report("%objrefs x y")
 
 
 def test_objects_are_filtered_ignored_and_highlighted(kernel):
-    assert "dict" not in words(kernel, "%objrefs --filter list y")
-    assert "dict" not in words(kernel, "%objrefs --extra-ignore y[2] y")
-    assert "dict 1 item *" in words(kernel, '%objrefs --highlight "len(obj) == 1" y')
-    assert re.search(r"x · 0 items · 56 B · \d+ refs", words(kernel, "%objrefs --sizes --refcounts y"))
+    assert "dict" not in kernel.report("%objrefs --filter list y")
+    assert "dict" not in kernel.report("%objrefs --extra-ignore y[2] y")
+    assert "dict 1 item *" in kernel.report('%objrefs --highlight "len(obj) == 1" y')
+    assert re.search(r"x · 0 items · 56 B · \d+ refs", kernel.report("%objrefs --sizes --refcounts y"))
 
 
 def test_what_a_cell_showed_is_held_by_its_output(kernel):
     kernel.run("shown = {'a': 1, 'b': []}")
     number = kernel.run("shown").value and kernel.value("max(Out)")
-    text = words(kernel, "%objrefs -b shown")
+    text = kernel.report("%objrefs -b shown")
     assert re.search(
         rf"IPython Out\[{number}\], _, _{number}, display hook, hidden names, last result|IPython Out\[{number}\], _",
         text,
@@ -69,7 +57,7 @@ def test_what_a_cell_showed_is_held_by_its_output(kernel):
 def test_what_an_exception_holds_is_told(kernel):
     kernel.run("class Big: pass\nb = Big()\ndef fails():\n    local = b\n    1/0")
     assert kernel.run("fails()").status == "error"
-    text = words(kernel, "%objrefs -b b")
+    text = kernel.report("%objrefs -b b")
     assert "local local of frame fails(), line 5" in text
     assert "the last error" in text
     kernel.run("pass")
@@ -122,9 +110,12 @@ def test_the_result_is_returned_bound_and_written(kernel, tmp_path):
 
 def test_growth_is_since_the_last_call(kernel):
     kernel.run("class Grown: pass")
-    kernel.run("%objgrowth -q")
+    first = kernel.report("%objgrowth -l 3")
+    assert "The first count, nothing to compare with yet" in first
+    assert "The most common types" in first
+    assert "Growth" not in first
     kernel.run("kept = [Grown() for _ in range(777)]")
-    text = words(kernel, "%objgrowth -l 4")
+    text = kernel.report("%objgrowth -l 4")
     assert re.search(r"Grown +777 +\+777", text)
 
 
@@ -133,7 +124,7 @@ def test_the_growth_that_a_cell_causes_is_told_and_its_value_shown(kernel):
     assert reply.value == "1000"
     (report,) = reply.reports
     assert report.startswith("%%objgrowth  In [")
-    ((growth, new),) = re.findall(r"^list +[\d,]+ +\+([\d,]+) +([\d,]+)$", report, re.MULTILINE)
+    ((growth, new),) = re.findall(r"^▸ list +[\d,]+ +\+([\d,]+) +([\d,]+)$", report, re.MULTILINE)
     assert new == "1,001"
     assert abs(int(growth.replace(",", "")) - 1001) <= 10  # lists of the kernel's own come and go
 
@@ -148,7 +139,7 @@ def test_cells_that_leave_nothing_have_nothing_to_tell():
 def test_as_many_dropped_as_made_are_new_without_growth(kernel):
     kernel.run("kept = [[n] for n in range(1_000)]")
     (report,) = kernel.run("%%objgrowth\ndel kept[:]\nkept += [[n] for n in range(1_000)]").reports
-    ((growth, new),) = re.findall(r"^list +[\d,]+ +([+-][\d,]+) +([\d,]+)$", report, re.MULTILINE)
+    ((growth, new),) = re.findall(r"^(?:▸ |  )?list +[\d,]+ +([+-][\d,]+) +([\d,]+)$", report, re.MULTILINE)
     assert new == "1,000"
     assert abs(int(growth.replace(",", ""))) <= 10
 
@@ -157,7 +148,7 @@ def test_ten_empty_cells_in_a_row_grow_nothing(kernel):
     kernel.run("%objgrowth")
     for body in ["pass", "1 + 1"] * 5:
         kernel.run(body)
-        assert "Nothing grew since the last %objgrowth." in words(kernel, "%objgrowth")
+        assert "Nothing grew since the last %objgrowth." in kernel.report("%objgrowth")
 
 
 def test_a_cell_that_fails_has_a_report_and_its_error(kernel):
@@ -168,11 +159,11 @@ def test_a_cell_that_fails_has_a_report_and_its_error(kernel):
 
 
 def test_the_most_common_types_are_a_table(kernel):
-    text = words(kernel, "%objtypes -l 3")
-    assert len(re.findall(r"^\S+ +[\d,]+$", text, re.MULTILINE)) == 3
+    text = kernel.report("%objtypes -l 3")
+    assert len(re.findall(r"^(?:▸ |  )\S+ +[\d,]+$", text, re.MULTILINE)) == 3
     kernel.run("class Common: pass")
     kernel.run("common = [Common() for _ in range(777)]")
-    assert re.search(r"^Common +777$", words(kernel, "%objtypes --filter Common"), re.MULTILINE)
+    assert re.search(r"^▸ Common +777$", kernel.report("%objtypes --filter Common"), re.MULTILINE)
 
 
 def test_the_collector_is_left_as_it_was(kernel):

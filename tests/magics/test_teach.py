@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.kernels import Kernel, running_kernel
+from tests.kernels import kernel_with
 
 pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objrefs")]
 
 
-@pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    with running_kernel() as running:
-        running.run("import math\na = [1, [2]]; b = a; n = 5\ndef function(): pass")
-        yield running
-
-
-def text(kernel: Kernel, code: str) -> str:
-    reply = kernel.run(code)
-    assert reply.status == "ok", reply.traceback
-    (report,) = reply.reports
-    return report
+kernel = kernel_with("import math\na = [1, [2]]; b = a; n = 5\ndef function(): pass", scope="function")
 
 
 def test_boxes_are_drawn_in_every_form(kernel):
@@ -32,11 +20,11 @@ def test_boxes_are_drawn_in_every_form(kernel):
     assert bundle["text/plain"].startswith("%objrefs --teach a b\n`a` and `b` are the same list: a change through")
     assert bundle["text/html"].count("data:image/svg+xml") == 1
     assert "<svg" not in bundle["text/html"]
-    assert text(kernel, "%objrefs a b --teach").startswith("%objrefs --teach a b\n")
+    assert kernel.report("%objrefs a b --teach").startswith("%objrefs --teach a b\n")
 
 
 def test_without_names_the_variables_are_drawn_and_no_function_or_module(kernel):
-    assert text(kernel, "%objrefs --teach").startswith("%objrefs --teach a b n\n")
+    assert kernel.report("%objrefs --teach").startswith("%objrefs --teach a b n\n")
 
 
 def test_before_and_after_a_cell_are_shown_and_the_cell_stays_a_cell(kernel):
@@ -52,21 +40,21 @@ def test_before_and_after_a_cell_are_shown_and_the_cell_stays_a_cell(kernel):
 
 
 def test_what_is_made_and_dropped_in_the_cell_is_no_object_that_was_there_before(kernel):
-    report = text(kernel, "%%objrefs --diff a\na = [1, [2]]")
+    report = kernel.report("%%objrefs --diff a\na = [1, [2]]")
     assert "`a` was a list and is now a new list." in report
 
 
 def test_of_many_variables_none_is_gone_because_others_were_made(kernel):
     kernel.run("\n".join(f"many_{number} = {number}" for number in range(30)))
-    report = text(kernel, "%%objrefs --diff\nmade = 1\nmade_too = 2")
+    report = kernel.report("%%objrefs --diff\nmade = 1\nmade_too = 2")
     assert "`made` is new: 1." in report
     assert "gone" not in report
     assert "many_0 " not in report
-    assert "`many_29` is gone." in text(kernel, "%%objrefs --diff\ndel many_29")
+    assert "`many_29` is gone." in kernel.report("%%objrefs --diff\ndel many_29")
 
 
 def test_a_cell_can_end_with_a_graph(kernel):
-    report = text(kernel, "%%objrefs -b a\nc = {'k': a}")
+    report = kernel.report("%%objrefs -b a\nc = {'k': a}")
     assert "a is referred to by variable a, variable b" in report
     assert "['k'] of dict c" in report
 
@@ -81,7 +69,7 @@ def test_a_cell_that_fails_shows_what_it_changed_and_its_error(kernel):
 
 def test_nothing_is_held_after_the_report(kernel):
     kernel.run("import weakref\nclass Kept: pass\nk = Kept(); alive = weakref.ref(k)")
-    text(kernel, "%%objrefs --diff k\ndel k")
+    kernel.report("%%objrefs --diff k\ndel k")
     assert kernel.value("alive()") == "None"
 
 
@@ -106,8 +94,8 @@ def test_bad_input_is_one_line_and_the_body_is_not_run(kernel, line, message):
 
 
 def test_a_name_that_is_not_there_after_the_cell_is_said_and_the_cell_ran(kernel):
-    assert "Not drawn: nope: NameError" in text(kernel, "%%objrefs --teach a nope\nran = True")
-    assert "Not measured: nope: NameError" in text(kernel, "%%objrefs nope\nran = True")
+    assert "Not drawn: nope: NameError" in kernel.report("%%objrefs --teach a nope\nran = True")
+    assert "Not measured: nope: NameError" in kernel.report("%%objrefs nope\nran = True")
     assert kernel.value("ran") == "True"
 
 

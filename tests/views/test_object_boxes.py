@@ -165,3 +165,14 @@ def test_boxes_survive_json():
         ObjectBoxes(SESSION, METHOD, BoxReader(BoxLimits()).read({"a": {1}})),
     ):
         assert ObjectBoxes.from_json(result.to_json()) == result
+
+
+def test_a_view_of_an_array_is_told_as_what_it_is():
+    numpy = pytest.importorskip("numpy")
+    base = numpy.arange(4)
+    assert told(base=base, view=base[1:3], odd=base[1::2]) == [
+        "`view` is a view of `base`: a change in one is seen in the other.",
+        "`odd` is a view of `base`: a change in one is seen in the other.",
+    ]
+    assert told(view=base[1:3]) == ["`view` is an ndarray; nothing in it is shared."]
+    assert told(view=base[1:3], odd=base[1::2]) == ["`view.base` and `odd.base` are the same ndarray."]

@@ -120,3 +120,23 @@ def test_an_option_that_it_does_not_have_is_refused():
 def test_every_result_survives_json():
     for result in (graph(START, START, edges=[(0, 1, "[0]")]), counts(("a", 1)), growth(("a", 1, 1))):
         assert type(result).from_json(result.to_json()) == result
+
+
+def test_a_long_chain_is_told_with_the_numbers_of_its_levels_past_some_indentation():
+    n_nodes = 60
+    found = graph(
+        START, *[("list", f"{n} items", "object", n) for n in range(1, n_nodes)],
+        edges=[(n, n + 1, "[0]") for n in range(n_nodes - 1)],
+    )  # fmt: skip
+    words = graph_view(found).words
+    assert len(words) == n_nodes
+    assert max(map(len, words)) <= 72
+    assert words[13] == f"{' ' * 36}└─ [0] → list 13 items"
+    assert words[14] == f"{'⋯':>36} 14 └─ [0] → list 14 items"
+    assert words[-1].strip() == "⋯ 59 └─ [0] → list 59 items"
+
+
+def test_what_stands_out_is_explained():
+    marked = graph(START, ("dict", "1 item", "object", 1, None, None, True), edges=[(0, 1)])
+    assert report(marked).notes == ("A box with two borders, and * in the text: what --highlight asked for.",)
+    assert report(graph(START)).notes == ()

@@ -49,17 +49,17 @@ PROPORTION = -(2**62)
 
 _FLUSH_EVERY = 0.05
 _HIGH_WATER_EVERY = 0.02
-_LONGEST_COMMAND = 6 * 15
+_LONGEST_COMMAND = 14 * 15
 _CHILDREN_EVERY = 0.01
 _SEARCH_EVERY = 0.03
 _FULL_SEARCH_EVERY = 0.5
 """A container may have a /proc/loadavg of its own, where new processes show late."""
-_ALONE_EVERY = 0.5
-"""How often the proportional size of a process without children is looked at."""
+_PROPORTIONS_EVERY, _ALONE_EVERY = 0.03, 0.5
+"""How often shared pages are counted, which takes long; the second without children."""
 _YOUNG = 0.3
 """Seconds in which a new process may become another program."""
-_SHARE = 0.01
-"""Of its time the helper may spend on looking for children, and on looking at them."""
+_SHARE, _SHARE_OF_PROPORTIONS = 0.01, 0.03
+"""Of its time the helper may spend on looking for children, on looking at them; and on counting shared pages."""
 _PATIENCE = 0.5
 
 
@@ -242,7 +242,9 @@ class Recorder:
         self._new: dict[int, tuple[float, bytes]] = {}
         """When children were found, and their commands as they were then."""
         self._proportional = proportional
-        self._next_alone = 0.0
+        self._next_proportions = self._soonest_proportions = 0.0
+        self._shared: dict[int, tuple[int, int]] = {}
+        """Of children, when their pages were counted: bytes resident, and what of these others have as well."""
         self._new_processes = NewProcesses()
         self._next_children = self._next_search = 0.0 if children else float("inf")
 
@@ -295,6 +297,7 @@ class Recorder:
             return
         self._children[pid] = child
         self._next_children = now
+        self._next_proportions = self._soonest_proportions
         self._new[pid] = (now, self._name(child))
 
     def _name(self, child: Process, known: bytes = b"") -> bytes:
@@ -309,35 +312,42 @@ class Recorder:
         return command
 
     def _sample_children(self, now: float) -> None:
-        if self._proportional and (self._children or now >= self._next_alone):
-            self._next_alone = now + _ALONE_EVERY
-            self._sample_proportion(now)
+        if self._proportional and now >= self._next_proportions:
+            self._count_shared_pages(now)
         for pid, child in list(self._children.items()):
             try:
-                size = self._size_of(child)
+                size = self._own_part(pid, child.rss())
             except (OSError, ValueError, IndexError):  # it ended
                 size = 0
                 self._children.pop(pid).close()
                 self._new.pop(pid, None)
-            self._pending.append(RECORD.pack(now, size, pid))
+                self._shared.pop(pid, None)
+            if pid in self._shared or not size or not self._proportional:  # else it waits for its pages to be counted
+                self._pending.append(RECORD.pack(now, size, pid))
 
-    def _sample_proportion(self, now: float) -> None:
+    def _own_part(self, pid: int, rss: int) -> int:
+        """Bytes: what has come since pages were counted is its own, what has gone was so to the same share."""
+        then, shared = self._shared.get(pid, (1, 0))
+        return rss - round(shared * min(rss / then, 1.0))
+
+    def _count_shared_pages(self, now: float) -> None:
+        """What is counted holds until the next time: between these only resident sizes are looked at."""
+        used = time.process_time()
         try:
             more = self._process.pss() - self._process.rss()
         except (OSError, ValueError, IndexError):  # the system does not tell, or not us
             self._proportional = False
-        else:
-            self._pending.append(RECORD.pack(now, more, PROPORTION))
-
-    def _size_of(self, child: Process) -> int:
-        """Bytes; that of a child whose proportion we may not know is what is resident."""
-        rss = child.rss()
-        if not self._proportional:
-            return rss
-        try:
-            return child.pss()
-        except PermissionError:
-            return rss
+            return
+        self._pending.append(RECORD.pack(now, more, PROPORTION))
+        for pid, child in self._children.items():
+            try:
+                rss = child.rss()
+                self._shared[pid] = (rss, rss - child.pss())
+            except (OSError, ValueError, IndexError):  # it ended, or we may not know
+                self._shared[pid] = (1, 0)
+        self._soonest_proportions = now + (time.process_time() - used) / _SHARE_OF_PROPORTIONS
+        every = _PROPORTIONS_EVERY if self._children else _ALONE_EVERY
+        self._next_proportions = max(now + every, self._soonest_proportions)
 
 
 def record(process: Process, recorder: Recorder, stop: _thread.LockType, interval: float, last: float) -> None:

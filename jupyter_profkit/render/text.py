@@ -16,7 +16,7 @@ from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.ink import Ink, wants_colour, width_of
 from jupyter_profkit.render.letters import cut, wrap
 from jupyter_profkit.render.text_table import table_lines
-from jupyter_profkit.render.timeline import sparkline
+from jupyter_profkit.render.timeline import aligned_sparklines, sparkline
 from jupyter_profkit.views.report import (
     BoxesView,
     GraphView,
@@ -98,11 +98,18 @@ def _lines(lines: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _timeline(view: TimelineView, width: int) -> Iterator[str]:
-    for curve in view.curves:
-        strip = sparkline(curve.values, min(width - 2, 72))
-        label = f"  {safe(curve.label)}" if len(view.curves) > 1 else ""
-        yield cut(f"  {strip}{label}", width)
+    if len(view.curves) == 1:
+        yield cut(f"  {sparkline(view.curves[0].values, min(width - 2, 72))}", width)
+    else:
+        yield from _timelines(view, width)
     yield from (f"  {line}" for line in wrap(safe(view.alt), width - 2))
+
+
+def _timelines(view: TimelineView, width: int) -> Iterator[str]:
+    labels = [safe(curve.label) for curve in view.curves]
+    room = max(min(width - 4 - max(map(len, labels), default=0), 72), 16)
+    for strip, label in zip(aligned_sparklines(view, room), labels, strict=True):
+        yield cut(f"  {strip:{room}}  {label}", width)
 
 
 def _paragraphs(texts: Iterable[str], width: int) -> Iterator[str]:

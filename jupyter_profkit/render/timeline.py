@@ -15,10 +15,10 @@
 
 from __future__ import annotations
 
-import bisect
 import functools
 import io
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -31,7 +31,7 @@ from jupyter_profkit.views.report import Curve, Span, TimelineView
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw", "render_figure", "render_png", "render_svg", "sparkline"]
+__all__ = ["aligned_sparklines", "draw", "render_figure", "render_png", "render_svg", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -45,6 +45,8 @@ _FONT_SIZE = 9.0
 _LANE = 13.0
 _LONGEST_NAME = 200
 _MAX_LANES = 8
+_READABLE = 10
+"""Letters by which a cut name can be known."""
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
 
 
@@ -58,6 +60,29 @@ def sparkline(values: Sequence[int], width: int) -> str:
     low, high = min(values), max(values)
     scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0
     return "".join(_BLOCKS[round((value - low) * scale)] for value in columns)
+
+
+def aligned_sparklines(view: TimelineView, width: int) -> list[str]:
+    """A line for each curve, all over the same time: nothing where a curve is not."""
+    times = [time for curve in view.curves for time in (curve.times[:1] + curve.times[-1:])]
+    start, end = view.window or ((min(times), max(times)) if times else (0.0, 1.0))
+    scale = (width - 1) / ((end - start) or 1.0)
+    return [_sparkline_from(curve, start, scale) for curve in view.curves]
+
+
+def _sparkline_from(curve: Curve, start: float, scale: float) -> str:
+    """Each column has the highest value in it, or what the one before it has."""
+    highest: dict[int, int] = {}
+    for time, value in zip(curve.times, curve.values, strict=True):
+        column = int((time - start) * scale)
+        highest[column] = max(value, highest.get(column, value))
+    if not highest:
+        return ""
+    first, last = min(highest), max(highest)
+    values = [highest[first]]
+    for column in range(first + 1, last + 1):
+        values.append(highest.get(column, values[-1]))
+    return " " * first + sparkline(values, len(values))
 
 
 # The strip
@@ -257,7 +282,8 @@ class _Frame:
         if view.peak is not None and start <= view.peak[0] <= end:
             values.append(view.peak[1] / MIB)
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
-        high = max(high, low + 0.5)  # a level curve is not made of noise
+        low = min(low, max(high - 0.5, 0.0))  # a level curve is not made of noise
+        high = max(high, low + 0.1)
         low = 0.0 if low < 0.35 * high else low - 0.06 * (high - low)
         taken = _LANE * (len(_lanes(view, width)) + 1) + 8
         room = max(height - taken, 0.3 * height)
@@ -283,7 +309,8 @@ def _within(curve: Curve, start: float, end: float) -> Iterator[int]:
 def _draw_axes(ax: Axes, frame: _Frame) -> None:
     ax.set_xlim(frame.start, frame.end)
     ax.set_ylim(frame.low, frame.top)
-    ax.set_yticks([tick for tick in ax.get_yticks() if frame.low <= tick <= frame.high * 1.001])
+    highest = frame.high + 0.01 * (frame.high - frame.low)
+    ax.set_yticks([tick for tick in ax.get_yticks() if frame.low <= tick <= highest])
     ax.set_xlabel("time, s", color=_TEXT, fontsize=_FONT_SIZE)
     ax.set_ylabel("MiB", color=_TEXT, fontsize=_FONT_SIZE)
     ax.tick_params(colors=_TEXT, labelsize=_FONT_SIZE, length=3)
@@ -402,11 +429,14 @@ def _lanes(view: TimelineView, width: float) -> list[list[_Bar]]:
     scale = width / (end - start)
     lanes: list[list[_Bar]] = []
     ends: list[float] = []
-    for span in sorted(view.spans, key=lambda span: (span.start, span.level, -span.end)):
+    in_order = sorted(view.spans, key=lambda span: (span.start, span.level, -span.end))
+    starts_after = _starts_of_the_next(in_order)
+    for span in in_order:
         if span.end < start or span.start > end:
             continue
         left, right = (max(span.start, start) - start) * scale, (min(span.end, end) - start) * scale
-        text, text_left = _place_text(span.label, left, right, width, inside=view.flame)
+        free = min((starts_after.get(span, end) - start) * scale, width)
+        text, text_left = _place_text(span, left, right, free, inside=view.flame)
         text_right = text_left + _text_width(text, _FONT_SIZE - 1) + 4
         taken_left, taken_right = min(left, text_left), text_right if text_right > right + 4 else right
         if view.flame:
@@ -423,19 +453,45 @@ def _lanes(view: TimelineView, width: float) -> list[list[_Bar]]:
     return lanes
 
 
-def _place_text(label: str, left: float, right: float, width: float, *, inside: bool) -> tuple[str, float]:
-    """The text of a bar from `left` to `right`, and where it begins: in it, after it, or before it."""
+def _starts_of_the_next(spans: Sequence[Span]) -> dict[Span, float]:
+    """For each span the start of the one of its name that follows it."""
+    following: dict[Span, float] = {}
+    last: dict[tuple[str, int], Span] = {}
+    for span in spans:
+        before = last.get((span.group, span.level))
+        if before is not None and span.start >= before.end:
+            following[before] = span.start
+        last[span.group, span.level] = span
+    return following
+
+
+def _place_text(span: Span, left: float, right: float, free: float, *, inside: bool) -> tuple[str, float]:
+    """The text of a bar from `left` to `right`, and where it begins: in it, after it up to `free`, or before it."""
     size = _FONT_SIZE - 1
-    needed = _text_width(label, size) + 6
+    needed = _text_width(span.label, size) + 6
+    room = right - left - 6
     if needed <= right - left:
-        return label, left + 3
+        return span.label, left + 3
+    with_time = _name_cut(span, room, size)
+    if with_time:
+        return with_time, left + 3
     if inside:
-        return _fitted(label, right - left - 6, size), left + 3
-    if right + needed <= width:
-        return label, right + 3
-    if needed <= left:
-        return label, left - needed + 3
-    return _fitted(label, max(right - left - 6, 0), size), left + 3
+        return _without_time(span, room, size), left + 3
+    if right + needed <= free:
+        return span.label, right + 3
+    short = _without_time(span, room, size)
+    if short or needed > left:
+        return short, left + 3
+    return span.label, left - needed + 3
+
+
+def _name_cut(span: Span, room: float, size: float) -> str:
+    """The label with enough of its name to know it by, and its time; nothing if there is no room for these."""
+    return _longest_cut(span.label.removesuffix(span.took).rstrip(), room, size, _READABLE, f" {span.took}")
+
+
+def _without_time(span: Span, room: float, size: float) -> str:
+    return _fitted(span.label.removesuffix(span.took).rstrip(), max(room, 0), size)
 
 
 # Text
@@ -458,8 +514,14 @@ def _fitted(text: str, width: float, size: float = _FONT_SIZE) -> str:
     """`text`, cut to at most `width` points; nothing when not even two letters fit."""
     if _text_width(text, size) <= width:
         return text
-    too_long = bisect.bisect_left(range(2, len(text)), True, key=lambda n: _text_width(f"{text[:n]}…", size) > width)
-    return f"{text[: too_long + 1]}…" if too_long else ""
+    return _longest_cut(text, width, size, 2)
+
+
+def _longest_cut(text: str, width: float, size: float, least: int, tail: str = "") -> str:
+    """As much of `text` as fits with `tail` into `width` points, at least `least` letters; or nothing."""
+    lengths = range(least, len(text))
+    n_fitting = bisect_right(lengths, width, key=lambda length: _text_width(f"{text[:length]}…{tail}", size))
+    return f"{text[: lengths[n_fitting - 1]]}…{tail}" if n_fitting else ""
 
 
 def _drawable(view: TimelineView) -> TimelineView:

@@ -126,6 +126,8 @@ class Span:
     kind: str = "function"
     group: str = ""
     """Spans of one group have one colour."""
+    took: str = ""
+    """The end of the label that can be left out where there is no room."""
 
 
 @dataclass(frozen=True, slots=True)

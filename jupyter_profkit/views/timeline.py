@@ -44,7 +44,7 @@ _LIVE_HEIGHT = 150
 _MAX_ROWS = 100
 _MAX_CURVES = 12
 _MAX_SPANS = 60
-_SHORT, _LONGEST = 28, 90
+_SHORT, _LONGEST = 24, 90
 """Letters of a child's command: in the plot, and in the table."""
 _NARROW = 0.004
 """Marks shorter than this share of the picture are drawn as one with their neighbours of the same name."""
@@ -289,7 +289,8 @@ def _span(marks: Sequence[Mark]) -> Span:
     times = f" ×{len(marks)}" if len(marks) > 1 else ""
     took = format_seconds(sum(mark.duration for mark in marks))
     end = max(mark.end for mark in marks)
-    return Span(f"{_short_name(first.label)}{times} {took}", first.start, end, first.level, first.kind, first.label)
+    label = f"{_short_name(first.label)}{times}"
+    return Span(f"{label} {took}", first.start, end, first.level, first.kind, first.label, took)
 
 
 def _short_name(label: str) -> str:

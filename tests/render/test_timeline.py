@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,6 +16,7 @@ from jupyter_profkit.render.timeline import (
     _FONT_SIZE,
     _lanes,
     _text_width,
+    aligned_sparklines,
     draw,
     render_figure,
     render_png,
@@ -124,6 +126,40 @@ def test_no_mark_lies_on_another(flame):
 def test_marks_that_follow_each_other_share_a_lane():
     marks = [Mark("first", 0.1, 0.9), Mark("second", 0.9, 1.7)]
     assert len(_lanes(plot_view(timeline(marks=marks)), 600.0)) == 1
+
+
+def test_calls_of_one_name_that_follow_each_other_share_a_lane_and_keep_their_name():
+    marks = [Mark("m.epoch", 0.5 + index / 5, 0.69 + index / 5) for index in range(5)]
+    (lane,) = _lanes(plot_view(timeline(marks=marks)), 600.0)
+    assert [bar.text for bar in lane] == ["epoch"] * 4 + ["epoch 190.0 ms"]
+
+
+@pytest.mark.parametrize("flame", [False, True])
+def test_a_name_that_is_cut_keeps_its_time_while_it_can_be_known(flame):
+    long = "load_the_training_data_from_every_shard"
+    marks = [Mark(f"m.{long}", 0.2, 0.8), Mark("m.short_and_narrow", 1.0, 1.2), Mark("m.save", 1.7, 1.9)]
+    (lane,) = _lanes(plot_view(timeline(marks=marks), flame=flame), 600.0)
+    first, second, third = (bar.text for bar in lane)
+    assert re.fullmatch(r"load_the_trainin\w*… 600\.0 ms", first)
+    assert second == ("short_and…" if flame else "short_and_narrow 200.0 ms")
+    assert third.startswith("save")
+
+
+def test_a_level_curve_has_its_label_on_it():
+    drawn = draw(plot_view(timeline([(0, 203.6), (1, 203.6)])))
+    low, top = drawn.get_ylim()
+    (label,) = drawn.texts
+    assert label.xy[1] == pytest.approx(203.6)
+    assert low < 203.6 < top
+    assert max(drawn.get_yticks()) <= 203.7
+    assert len(drawn.lines) == 2  # the curve and the dot: no line leads from it to a label far off
+
+
+def test_the_sparklines_of_several_curves_are_over_the_same_time():
+    view = plot_view(timeline([(0, 10), (10, 10)], children={7: [(5, 1), (6, 9), (8, 9)]}))
+    main, child = aligned_sparklines(view, 11)
+    assert main == "▁" * 11
+    assert child == "     ▁███"
 
 
 def test_the_slope_stays_below_the_labels():

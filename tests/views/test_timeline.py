@@ -166,8 +166,8 @@ def test_the_names_of_many_children_are_bounded_in_words_and_shortened():
     view = report(recorded).parts[0]
     assert len(view.alt) < 1500
     assert view.alt.endswith("; 29 more.")
-    assert view.curves[1].label.startswith("100 python -m joblib")
-    assert view.curves[1].label.endswith("…ocess-100")
+    assert view.curves[1].label.startswith("100 python -m jobli")
+    assert view.curves[1].label.endswith("…cess-100")
     assert len(view.curves[1].label) <= 32
 
 

@@ -241,7 +241,7 @@ class Recorder:
         self._children: dict[int, Process] = {}
         self._new: dict[int, tuple[float, bytes]] = {}
         """When children were found, and their commands as they were then."""
-        self._proportional = proportional
+        self._proportional = proportional and children
         self._next_proportions = self._soonest_proportions = 0.0
         self._shared: dict[int, tuple[int, int]] = {}
         """Of children, when their pages were counted: bytes resident, and what of these others have as well."""
@@ -255,6 +255,8 @@ class Recorder:
             self._sample_high_water(now)
         if now >= self._next_search:
             self._search(now)
+        if self._proportional and now >= self._next_proportions:
+            self._count_shared_pages(now)
         if now >= self._next_children:
             used = time.process_time()
             self._sample_children(now)
@@ -312,8 +314,6 @@ class Recorder:
         return command
 
     def _sample_children(self, now: float) -> None:
-        if self._proportional and now >= self._next_proportions:
-            self._count_shared_pages(now)
         for pid, child in list(self._children.items()):
             try:
                 size = self._own_part(pid, child.rss())

@@ -45,8 +45,9 @@ _FONT_SIZE = 9.0
 _LANE = 13.0
 _LONGEST_NAME = 200
 _MAX_LANES = 8
-_READABLE = 10
-"""Letters by which a cut name can be known."""
+_LEGEND_HANDLE = 32.0
+_READABLE, _BARELY_READABLE = 10, 4
+"""Letters by which a cut name can be known; the second where there is its colour to help."""
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
 
 
@@ -186,7 +187,8 @@ def render_figure(view: TimelineView, file_format: str) -> bytes:
         warnings.simplefilter("ignore")  # a name in letters that the font lacks is drawn as boxes
         figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
         FigureCanvasAgg(figure)
-        left, right, bottom, top = 0.62, 0.12, 0.48, 0.30 if _needs_legend(view) or view.caption else 0.10
+        rows = _legend_shape(view, _axes_width())[0] if _needs_legend(view) else int(bool(view.caption))
+        left, right, bottom, top = 0.62, 0.12, 0.48, 0.10 + 0.20 * rows
         box = (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height)
         draw(view, figure.add_axes(box))
         if file_format == "png":
@@ -254,7 +256,7 @@ def draw(view: TimelineView, ax: Axes | None = None) -> Axes:
     if view.peak is not None:
         _draw_peak(ax, view, view.peak, frame)
     _draw_spans(ax, view, frame)
-    _draw_heading(ax, view)
+    _draw_heading(ax, view, frame)
     return ax
 
 
@@ -336,9 +338,8 @@ def _draw_slope(ax: Axes, slope: tuple[float, float], frame: _Frame) -> None:
         sorted((value * MIB - base) / rate for value in (frame.low, frame.high)) if rate else [frame.start, frame.end]
     )
     times = (max(ends[0], frame.start), min(ends[1], frame.end))  # where it is no higher than the curve
-    label = f"slope {format_change(round(rate))}/s"
     values = [(base + rate * time) / MIB for time in times]
-    ax.plot(times, values, color=_PEAK, linewidth=1.1, linestyle=(0, (5, 3)), label=label)
+    ax.plot(times, values, color=_PEAK, linewidth=1.1, linestyle=(0, (5, 3)), label=_slope_label(rate))
 
 
 def _draw_peak(ax: Axes, view: TimelineView, peak: tuple[float, int], frame: _Frame) -> None:
@@ -373,16 +374,31 @@ def _needs_legend(view: TimelineView) -> bool:
     return len(view.curves) > 1 or view.slope is not None
 
 
-def _draw_heading(ax: Axes, view: TimelineView) -> None:
+def _legend_shape(view: TimelineView, width: float) -> tuple[int, int]:
+    """Rows and columns that the names of the curves take above a plot of that width; two rows at most."""
+    names = [curve.label for curve in view.curves]
+    names += [_slope_label(view.slope[0])] if view.slope is not None else []
+    n_columns = max(1, min(int(width / (max(map(_text_width, names)) + _LEGEND_HANDLE)), len(names)))
+    return (1 if len(names) <= n_columns else 2), n_columns
+
+
+def _slope_label(rate: float) -> str:
+    return f"slope {format_change(round(rate))}/s"
+
+
+def _draw_heading(ax: Axes, view: TimelineView, frame: _Frame) -> None:
     """The title at the right and the legend at the left, above the axes."""
     if view.caption:
         title = ax.set_title(view.caption, loc="right", fontsize=_FONT_SIZE + 1, color=_TEXT, fontweight="bold", pad=6)
         title.set_parse_math(False)
     if _needs_legend(view):
         handles, labels = ax.get_legend_handles_labels()
+        n_rows, n_columns = _legend_shape(view, frame.width)
+        n_shown = n_rows * n_columns
         legend = ax.legend(
-            handles[:6], labels[:6], loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False,
-            fontsize=_FONT_SIZE, labelcolor=_TEXT, borderaxespad=0.1, handlelength=1.4, columnspacing=1.4,
+            handles[:n_shown], labels[:n_shown], ncols=n_columns, loc="lower left", bbox_to_anchor=(0, 1.0),
+            frameon=False, fontsize=_FONT_SIZE, labelcolor=_TEXT, borderaxespad=0.1, handlelength=1.4,
+            columnspacing=1.4,
         )  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
@@ -436,7 +452,7 @@ def _lanes(view: TimelineView, width: float) -> list[list[_Bar]]:
             continue
         left, right = (max(span.start, start) - start) * scale, (min(span.end, end) - start) * scale
         free = min((starts_after.get(span, end) - start) * scale, width)
-        text, text_left = _place_text(span, left, right, free, inside=view.flame)
+        text, text_left = _place_text(span, left, right, free, width, inside=view.flame)
         text_right = text_left + _text_width(text, _FONT_SIZE - 1) + 4
         taken_left, taken_right = min(left, text_left), text_right if text_right > right + 4 else right
         if view.flame:
@@ -465,22 +481,20 @@ def _starts_of_the_next(spans: Sequence[Span]) -> dict[Span, float]:
     return following
 
 
-def _place_text(span: Span, left: float, right: float, free: float, *, inside: bool) -> tuple[str, float]:
+def _place_text(span: Span, left: float, right: float, free: float, width: float, *, inside: bool) -> tuple[str, float]:
     """The text of a bar from `left` to `right`, and where it begins: in it, after it up to `free`, or before it."""
     size = _FONT_SIZE - 1
     needed = _text_width(span.label, size) + 6
     room = right - left - 6
     if needed <= right - left:
         return span.label, left + 3
-    with_time = _name_cut(span, room, size)
-    if with_time:
-        return with_time, left + 3
-    if inside:
-        return _without_time(span, room, size), left + 3
-    if right + needed <= free:
+    short = _name_cut(span, room, size)
+    if short:
+        return short, left + 3
+    if not inside and right + needed <= free:
         return span.label, right + 3
     short = _without_time(span, room, size)
-    if short or needed > left:
+    if inside or short or free < width or needed > left:  # `free` is less before one of the same name
         return short, left + 3
     return span.label, left - needed + 3
 
@@ -491,7 +505,8 @@ def _name_cut(span: Span, room: float, size: float) -> str:
 
 
 def _without_time(span: Span, room: float, size: float) -> str:
-    return _fitted(span.label.removesuffix(span.took).rstrip(), max(room, 0), size)
+    name = span.label.removesuffix(span.took).rstrip()
+    return name if _text_width(name, size) <= room else _longest_cut(name, room, size, _BARELY_READABLE)
 
 
 # Text

@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from jupyter_profkit.model.session import Location
-from jupyter_profkit.model.timeline import Mark
+from jupyter_profkit.model.timeline import ChildProcess, Mark
 from jupyter_profkit.render.mimebundle import MAX_BYTES, mimebundle
 from jupyter_profkit.render.timeline import (
     _FONT_SIZE,
@@ -160,6 +161,18 @@ def test_the_sparklines_of_several_curves_are_over_the_same_time():
     main, child = aligned_sparklines(view, 11)
     assert main == "▁" * 11
     assert child == "     ▁███"
+
+
+@pytest.mark.parametrize("n_children", [1, 3, 11])
+def test_the_legend_is_inside_the_picture(n_children):
+    children = {pid: [(0.5, pid), (1.0, pid)] for pid in range(40_000, 40_000 + n_children)}
+    names = tuple(ChildProcess(pid, "python -m joblib.externals.loky.backend --name LokyProcess") for pid in children)
+    ax = draw(plot_view(replace(timeline(children=children), processes=names)))
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= ax.figure.bbox.x1
+    assert len(ax.get_legend().get_texts()) >= min(n_children + 1, 4)
 
 
 def test_the_slope_stays_below_the_labels():

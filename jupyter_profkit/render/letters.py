@@ -7,11 +7,16 @@ cut("clean(df)", 6)     'clean…'
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator
 
 __all__ = ["cut", "pad", "width", "wrap"]
+
+_GLUE = "\ue000"
+"""Stands for a space where no line may end; no text that is shown has it."""
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGT]i)?B\b|(?:m|µ|n)?s\b|%)")
 
 
 def width(text: str) -> int:
@@ -46,9 +51,16 @@ def pad(text: str, room: int, *, left: bool) -> str:
 
 
 def wrap(text: str, room: int, indent: str = "") -> list[str]:
-    """`text` in lines of at most `room` columns, broken at spaces; `indent` stands before all but the first."""
-    if text.isascii():
-        return textwrap.wrap(text, room, subsequent_indent=indent)
+    """`text` in lines of at most `room` columns, broken at spaces; `indent` stands before all but the first.
+
+    A figure and its unit stay in one line.
+    """
+    is_ascii, text = text.isascii(), _BEFORE_UNIT.sub(_GLUE, text)
+    lines = textwrap.wrap(text, room, subsequent_indent=indent) if is_ascii else _wrapped(text, room, indent)
+    return [line.replace(_GLUE, " ") for line in lines]
+
+
+def _wrapped(text: str, room: int, indent: str) -> list[str]:
     lines, line = [], ""
     for word in itertools.chain.from_iterable(_pieces(each, room - len(indent)) for each in text.split()):
         longer = f"{line} {word}" if line.strip() else line + word

@@ -9,6 +9,7 @@ import functools
 import re
 import typing
 import xml.etree.ElementTree as ET
+import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -64,9 +65,14 @@ def readable(page: str) -> str:
     page = re.sub(r"<(style|script)>.*?</\1>", r"<\1>…</\1>", page, flags=re.DOTALL)
     page = re.sub('base64,[^"]+', "base64,…", page)
     names: dict[str, str] = {}
-    page = re.sub(' style="([^"]*)"', lambda found: f" {names.setdefault(found[1], f'#{len(names) + 1}')}", page)
+    page = re.sub(' style="([^"]*)"', lambda found: f" {names.setdefault(found[1], _name_of(found[1]))}", page)
     page = re.sub(r"(?=<(?:div|table|caption|thead|tbody|tr|th|td|ul|li|details|img|pre|style|script)\b)", "\n", page)
     return f"{page.strip()}\n\n" + "".join(f"{name}  {style}\n" for style, name in names.items())
+
+
+def _name_of(style: str) -> str:
+    """The same one wherever the style is used, so that a new one changes no other line."""
+    return f"#{zlib.crc32(style.encode()) & 0xFFFFF:05x}"
 
 
 def in_lines(svg: str) -> str:

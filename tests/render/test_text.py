@@ -192,3 +192,12 @@ def test_words_give_way_before_the_titles_of_figures():
     shown = text.render_report(Report("t", "h", (view,)), 50)
     assert "Exclusive  Objects" in shown
     assert "100,000 × 3 · also Out[…  " in shown
+
+
+@pytest.mark.parametrize("other", ["word", "日本語"])
+def test_a_figure_and_its_unit_stay_in_one_line(other):
+    sentence = f"{other} 812.4 MiB {other} 61 % {other} 2.5 s {other} 30 µs {other} 5 samples"
+    for room in range(16, 60):
+        lines = letters.wrap(sentence, room)
+        assert " ".join(lines) == sentence
+        assert not any(line.startswith(("MiB", "%", "s ", "µs")) for line in lines)

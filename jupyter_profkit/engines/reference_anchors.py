@@ -130,7 +130,8 @@ class LiveReferences:
         for start in starts:
             objects += find_again(start, holders.namespace, near)
         if not objects:
-            raise TargetError(f"this {starts[0].type if starts else 'object'} is gone: nothing keeps it alive any more")
+            what = starts[0].type.rpartition(".")[2] if starts else "object"
+            raise TargetError(f"this {what} is gone: nothing keeps it alive any more")
         options = dataclasses.replace(self.options, max_depth=max_depth, too_many=too_many)
         return walk_references(objects, holders, options, names if len(objects) == len(names) else ())
 

@@ -225,7 +225,7 @@ def _memory_headline(
     memory: NamespaceMemory, variables: Sequence[MemoryHolder], kept: Sequence[MemoryHolder], precision: int
 ) -> str:
     sizes = {part.name: part.size for part in memory.parts}
-    largest = max(variables, key=_total, default=None)
+    largest = next(iter(_sorted(variables, "size")), None)
     text = f"{format_size(memory.rss, precision)} resident"
     if largest is not None:
         own = sum(one.exclusive for one in variables)

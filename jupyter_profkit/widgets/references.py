@@ -28,6 +28,8 @@ __all__ = ["ReferenceExplorer"]
 
 _DEEPEST: Final = 8
 _MOST_NEIGHBOURS: Final = 50
+_ON_DEPTH: Final = "Not followed beyond depth"
+"""Begins a note that the control for it, and each click, would make wrong."""
 _CLICK: Final = "Click an object to see what is behind it"
 _RECORDED: Final = "what is behind it was not recorded, and its object cannot be reached from here"
 
@@ -73,7 +75,8 @@ class ReferenceExplorer(Explorer):
 
     def _report(self, *, all_rows: bool = False) -> Report:
         graph = self._growing.shown(self.depth.value, self.neighbours.value)
-        return report_beside(graph)
+        notes = tuple(note for note in graph.method.notes if not note.startswith(_ON_DEPTH))
+        return report_beside(dataclasses.replace(graph, method=dataclasses.replace(graph.method, notes=notes)))
 
     def _listen(self, widget: Any) -> None:
         if isinstance(widget, GraphWidget):
@@ -93,7 +96,8 @@ class ReferenceExplorer(Explorer):
                 self.say(str(gone))
                 return
             self._recorded = tuple(map(max, wanted, self._recorded))
-            self._graph = dataclasses.replace(self._graph, nodes=walk.nodes, edges=walk.edges)
+            method = dataclasses.replace(self._graph.method, notes=walk.notes)
+            self._graph = dataclasses.replace(self._graph, method=method, nodes=walk.nodes, edges=walk.edges)
             self._live = dataclasses.replace(self._live, anchors=walk.anchors)
             self._growing = GrowingGraph(self._graph, walk.anchors)
         self.refresh()
@@ -113,7 +117,10 @@ class ReferenceExplorer(Explorer):
             self.refresh()
             change = self._n_shown() - before
             if not words:
-                words = f"{self._name(node)}: {f'{change} more shown' if change > 0 else 'nothing more behind it'}"
+                nothing = (
+                    "all that is behind it is shown" if self._growing.n_neighbours(node) else "nothing is behind it"
+                )
+                words = f"{self._name(node)}: {f'{change} more shown' if change > 0 else nothing}"
             self._tell(words)
             self._focus(self._growing.drawn_as(node))
 
@@ -145,7 +152,8 @@ class ReferenceExplorer(Explorer):
         return " ".join(filter(None, (one.type, one.name or one.label)))
 
     def _n_shown(self) -> int:
-        return len(self._growing.shown(self.depth.value, self.neighbours.value).nodes)
+        shown = self._growing.shown(self.depth.value, self.neighbours.value)
+        return sum(node.role != "more" for node in shown.nodes)
 
     def _graphs(self) -> Iterator[GraphWidget]:
         return (widget for widget in self.view.children if isinstance(widget, GraphWidget))

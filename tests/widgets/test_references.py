@@ -109,7 +109,7 @@ def test_nothing_behind_a_string_is_said():
     root = Node("root")
     explorer = explorer_of(root, max_depth=1)
     explorer.choose(number_of(explorer, "str"))
-    assert words(explorer) == "str 'root': nothing more behind it"
+    assert words(explorer) == "str 'root': nothing is behind it"
 
 
 def test_an_object_that_is_gone_is_said_to_be_gone_and_the_picture_stays():
@@ -163,3 +163,28 @@ def test_every_node_of_the_picture_has_its_number():
     picture = ET.fromstring(next(explorer._graphs()).svg)
     numbers = {int(group.get("data-node")) for group in picture.iter() if group.get("data-node")}
     assert numbers == {node.id for node in drawn(explorer).nodes}
+
+
+def test_what_is_only_counted_is_not_told_as_shown():
+    root = Node("root", 15)
+    explorer = explorer_of(root, max_depth=1)
+    explorer.choose(number_of(explorer, "list"))
+    assert words(explorer) == "list 15 items: 10 more shown"
+    assert [node.label for node in drawn(explorer).nodes if node.role == "more"] == ["5 more"]
+
+
+def test_a_click_on_what_is_all_shown_says_so():
+    root = Node("root", 1)
+    explorer = explorer_of(root, max_depth=2)
+    explorer.choose(number_of(explorer, "list"))
+    assert words(explorer) == "list 1 item: all that is behind it is shown"
+
+
+def test_no_note_says_what_the_controls_have_overtaken():
+    root = Node("root", 3)
+    explorer = explorer_of(root, max_depth=1)
+    assert any("Not followed beyond depth 1" in note for note in explorer._graph.method.notes)
+    assert not any("depth" in note for note in explorer._report().notes)
+    explorer.depth.value = 2
+    assert not any("depth" in note for note in explorer._report().notes)
+    assert any("Not followed beyond depth 2" in note for note in explorer._graph.method.notes)

@@ -6,7 +6,10 @@
 * Controls are ipywidgets, made of the declarations of the magic's own options; a flame
   graph and a graph that can be clicked are anywidgets with the scripts in ``render/js``.
 * The static report is an output of its own, and complete: when the kernel or the
-  widget is gone, nothing is lost.
+  widget is gone, nothing is lost. A line says so, in an output of its own, too: a
+  notebook that is trusted and reopened shows an error in place of a widget, whatever
+  else that output holds. Living controls hide the line.
+* Controls of a cell are closed when it runs again: ipywidgets would keep them.
 * Front ends may call observers in any thread: a lock is held while a view is drawn,
   and no measuring engine is touched.
 
@@ -28,7 +31,12 @@ __all__ = ["explore", "show_controls"]
 _NO_KERNEL = (
     "jupyter_profkit: controls need a notebook (JupyterLab, Notebook, VS Code); here, {how} shows it differently"
 )
-_WITHOUT = "The controls of the report above live as long as its kernel; run the cell again to have them back."
+_WITHOUT = (
+    "The controls of the report above live as long as its kernel; "
+    "where they are gone, run the cell again to have them back."
+)
+_run_of: dict[str, tuple[str, list[Explorer]]] = {}
+"""Of each cell, its latest run, and the controls that this has shown."""
 
 
 def explore(result: Result, before: Result | None = None, **display: Any) -> None:
@@ -56,16 +64,25 @@ def show_controls(result: Result, before: Result | None = None, **display: Any) 
     from IPython.display import display as show
 
     explorer = _explorer(result, before, display)
-    bundle = {
-        "application/vnd.jupyter.widget-view+json": {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": explorer.widget.model_id,
-        },
-        "text/html": f'<div style="opacity:.8">{_WITHOUT}</div>',
-        "text/plain": _WITHOUT,
-    }
-    show(bundle, raw=True)
+    _close_earlier(explorer)
+    note = f'<div class="jpk-note" style="opacity:.8">{_WITHOUT}</div>'
+    view = {"version_major": 2, "version_minor": 0, "model_id": explorer.widget.model_id}
+    show({"text/html": note, "text/plain": _WITHOUT}, raw=True)
+    show({"application/vnd.jupyter.widget-view+json": view, "text/html": "", "text/plain": ""}, raw=True)
+
+
+def _close_earlier(explorer: Explorer) -> None:
+    """Close the controls of earlier runs of the cell that shows `explorer`, if the front end says which cell it is."""
+    request = running_shell().kernel.get_parent()
+    cell, run = request.get("metadata", {}).get("cellId"), request.get("header", {}).get("msg_id")
+    if cell is None:
+        return
+    latest, shown = _run_of.get(cell, (run, []))
+    if latest != run:
+        for one in shown:
+            one.close()
+        shown = []
+    _run_of[cell] = (run, [*shown, explorer])
 
 
 def _explorer(result: Result, before: Result | None, display: dict[str, Any]) -> Explorer:

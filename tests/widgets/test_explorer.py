@@ -105,6 +105,17 @@ def test_orders_of_pstats_are_offered_for_time():
     assert found.index("time.sleep") < found.index("Model.clean")
 
 
+def test_a_function_of_a_call_graph_tells_who_calls_it_and_what_it_calls():
+    graph = time_profile().graph()
+    explorer = Explorer(graph)
+    (picture,) = explorer.view.children
+    edge = graph.edges[0]
+    caller, callee = graph.nodes[edge.source].function, graph.nodes[edge.target].function
+    for node, told in ((edge.target, f"called by {caller} ("), (edge.source, f"calls {callee} (")):
+        picture._handle_custom_msg({"choose": node}, [])
+        assert told in picture.words
+
+
 def test_an_order_that_the_magic_was_asked_for_is_among_the_choices():
     explorer = Explorer(time_profile(), display={"sort": ("nfl",), "limit": ("30", "decode")})
     assert control(explorer, "sort").value == "nfl"

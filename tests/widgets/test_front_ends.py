@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from tests.kernels import Kernel, running_kernel
+from tests.notebook_files import notebook_of
 from tests.sanitizer import Sanitized
 from tests.terminals import running_terminal
 
@@ -43,14 +43,15 @@ def set_value(kernel: Kernel, model_id: str, **state: Any) -> list[dict[str, Any
 @pytest.mark.kernel
 def test_the_controls_are_a_second_output_and_the_report_is_whole_without_them(kernel: Kernel) -> None:
     reply = kernel.run(CELL)
-    report, controls = reply.displays
+    report, note, controls = reply.displays
     assert reply.errors == []
     assert set(report) == {"text/plain", "text/html"}
     assert "work" in Sanitized(report["text/html"]).text
     assert "tottime" in report["text/plain"]
     assert WIDGET in controls
     for form in ("text/plain", "text/html"):
-        assert "run the cell again" in controls[form]
+        assert "run the cell again" in note[form]
+        assert controls[form] == "", "shown where there is no widget"
 
 
 @pytest.mark.kernel
@@ -70,8 +71,35 @@ def test_messages_of_controls_leave_nothing_behind_and_the_next_cell_is_measured
     sessions = "[s for f in get_ipython().events.callbacks['post_execute'] for s in [getattr(f, '__self__', None)] if type(s).__name__ == 'CellSessions'][0]"
     stacks = kernel.run(f"print([len(stack) for stack in {sessions}._stacks.values()])").stdout.strip()
     assert stacks == "[1]", "more than this very execution"
-    report, _ = kernel.run(CELL).displays
+    report, *_ = kernel.run(CELL).displays
     assert "work(1000)" in report["text/plain"]
+
+
+@pytest.mark.kernel
+def test_a_cell_that_runs_again_closes_its_controls_and_no_others(kernel: Kernel) -> None:
+    """ipywidgets keeps every widget that was not closed, and with it the result."""
+    alive = f"(len(__import__('ipywidgets').widgets.widget._instances), len([*{OPEN}]))"
+    steady = CELL.replace("--explore", "--explore --no-flame")  # the same widgets each time, however long it takes
+    twice = f"{steady[:-1]}\n__import__('jupyter_profkit').last().explore(no_flame=True)"
+    run_cell(kernel, "another", steady)
+    run_cell(kernel, "this", twice)
+    before = kernel.value(alive)
+    run_cell(kernel, "this", twice)
+    assert kernel.value(alive) == before
+    run_cell(kernel, "this", "pass")
+    assert kernel.value(alive) == before, "only new controls take the place of earlier ones"
+    run_cell(kernel, "this", steady)
+    n_widgets, n_explorers = eval(kernel.value(alive))
+    assert n_explorers == eval(before)[1] - 1
+    assert n_widgets < eval(before)[0]
+
+
+def run_cell(kernel: Kernel, cell: str, code: str) -> None:
+    """As JupyterLab runs it: with the cell's id."""
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+    message = kernel.client.session.msg("execute_request", content, metadata={"cellId": cell})
+    kernel.client.shell_channel.send(message)
+    assert kernel.collect(message["header"]["msg_id"]).status == "ok"
 
 
 @pytest.mark.kernel
@@ -100,14 +128,14 @@ def test_every_magic_has_controls_for_its_report(kernel: Kernel, code: str) -> N
     reply = kernel.run(code)
     assert reply.errors == []
     assert reply.stderr == ""
-    assert [WIDGET in display for display in reply.displays] == [False, True]
+    assert [WIDGET in display for display in reply.displays] == [False, False, True]
 
 
 @pytest.mark.kernel
 def test_a_config_trait_makes_controls_the_default(kernel: Kernel) -> None:
     kernel.run("%config TimeMagics.explore = True")
     try:
-        assert len(kernel.run(CELL.replace(" --explore", "")).displays) == 2
+        assert len(kernel.run(CELL.replace(" --explore", "")).displays) == 3
     finally:
         kernel.run("%config TimeMagics.explore = False")
 
@@ -129,12 +157,11 @@ def test_a_run_without_a_reader_keeps_the_report_and_converts_without_the_widget
     from nbclient import NotebookClient
     from nbconvert import HTMLExporter
 
-    cells = [nbformat.v4.new_code_cell(code) for code in ("%load_ext jupyter_profkit", CELL)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook = notebook_of(["%load_ext jupyter_profkit", CELL])
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
-    report, controls = (output.data for output in notebook.cells[1].outputs)
+    report, _, controls = (output.data for output in notebook.cells[1].outputs)
     assert "tottime" in report["text/plain"]
     assert WIDGET in controls
     notebook.metadata.pop("widgets", None)

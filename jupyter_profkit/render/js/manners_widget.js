@@ -1,6 +1,7 @@
 // While controls live, the static report above them is folded to a line: the same twice helps nobody.
-// It stays in the notebook as it is, and unfolds by a click, or when the controls go. Sliders, which
-// ipywidgets leaves without a name, get one for those who do not see them.
+// It stays in the notebook as it is, and unfolds by a click, or when the controls go; so does the line
+// that says how to have them back. Sliders, which ipywidgets leaves without a name, get one for those
+// who do not see them.
 
 function render({ el }) {
   let unfold = () => {};
@@ -8,7 +9,13 @@ function render({ el }) {
     if (!el.isConnected) return tries > 0 ? setTimeout(begin, 100, tries - 1) : undefined;
     nameSliders(el.parentElement);
     const report = reportAbove(el);
-    if (report) unfold = folded(report);
+    const note = el.closest(".jp-OutputArea-child")?.previousElementSibling?.querySelector(".jpk-note");
+    if (note) note.style.display = "none";
+    const show = report ? folded(report) : () => {};
+    unfold = () => {
+      show();
+      if (note) note.style.display = "";
+    };
   };
   setTimeout(begin, 0, 50);
   return () => unfold();

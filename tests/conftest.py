@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psutil
@@ -42,16 +43,45 @@ def _glibc() -> ctypes.CDLL | None:
 _GLIBC = _glibc()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "heap: reads all objects of the process; these tests run first, while they are few"
-    )
-    large_blocks_have_mappings_of_their_own()
+HEAP = {
+    *("cells/test_objects.py", "cells/test_references.py", "engines/test_cycles.py", "engines/test_heap_scan.py"),
+    *("engines/test_leaks.py", "engines/test_new_objects.py", "engines/test_references.py"),
+    *("engines/test_type_counts.py", "engines/test_why.py", "test_api.py"),
+}
+"""Files whose tests read every object of the process. They run first, and all in one process:
+pandas, matplotlib and the like, once imported, double and treble their time."""
+
+
+def reads_the_heap(nodeid: str) -> bool:
+    return nodeid.partition("::")[0].removeprefix("tests/") in HEAP
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that read every object begin: what pandas, matplotlib and the like leave in memory doubles and trebles their time."""
-    items.sort(key=lambda item: item.get_closest_marker("heap") is None)
+    items.sort(key=lambda item: not reads_the_heap(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One process runs all tests of a file, and all that drive a browser, so that what they share is made once.
+
+    The groups of xdist 3.8 itself have no effect in pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if reads_the_heap(nodeid):
+                return "heap"
+            if nodeid.startswith("tests/browser/"):
+                return "browser"
+            return nodeid.partition("[")[2] if nodeid.startswith("tests/notebooks/") else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False  # the longest begin
+    return ByFile(config, log)
+
+
+def pytest_configure() -> None:
+    large_blocks_have_mappings_of_their_own()
 
 
 def large_blocks_have_mappings_of_their_own() -> None:

@@ -1,6 +1,6 @@
 """Set up an environment of its own and run the tests there: ``python3 tests/run.py``.
 
-    python3 tests/run.py                          all tests, two at a time
+    python3 tests/run.py                          all tests, three at a time (many wait for a kernel)
     python3 tests/run.py --python 3.12            with another interpreter (or PYTHON=3.12)
     python3 tests/run.py tests/cells -k await     anything else goes to pytest
     python3 tests/run.py --no-skips               fail if a test was skipped that could have run
@@ -112,9 +112,9 @@ def clean_environment():
 
 
 def run_pytest(python, report, arguments):
-    """Run pytest, in two processes unless `arguments` say otherwise; returns its exit code."""
+    """Run pytest, in three processes unless `arguments` say otherwise; returns its exit code."""
     if not any(re.match(r"-n|--numprocesses|--pdb", argument) for argument in arguments):
-        arguments = ["-n", "2", "--dist", "loadgroup", *arguments]
+        arguments = ["-n", "3", *arguments]
     command = ["-m", "pytest", f"--junitxml={report.relative_to(ROOT)}", "-o", "junit_family=xunit1", *arguments]
     say(f"$ {Path(python).relative_to(ROOT)} {' '.join(command)}")
     if report.exists():

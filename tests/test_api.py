@@ -18,8 +18,6 @@ from jupyter_profkit import cprofile, last, memprofile, mprof, objleaks, objrefs
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from tests.builders import MB
 
-pytestmark = pytest.mark.heap
-
 SLACK = 600_000
 
 

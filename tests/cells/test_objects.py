@@ -17,8 +17,6 @@ from jupyter_profkit.engines.process_memory import ProcessMemory
 from jupyter_profkit.errors import MissingDependencyError, OptionError
 from jupyter_profkit.model.objects import MemoryHolder, NamespaceMemory
 
-pytestmark = pytest.mark.heap
-
 MB = 1_000_000
 
 

@@ -16,8 +16,6 @@ from jupyter_profkit.engines.type_counts import TypeCounter
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.session import Session
 
-pytestmark = pytest.mark.heap
-
 SPACE = {"x": 1, "y": [1, 2], "f": lambda *values: values}
 
 

@@ -11,8 +11,6 @@ import pytest
 from jupyter_profkit.engines.cycles import find_cycles
 from jupyter_profkit.engines.paths import PathNamer
 
-pytestmark = pytest.mark.heap
-
 
 class Parent:
     pass

@@ -9,8 +9,6 @@ import pytest
 
 from jupyter_profkit.engines.heap_scan import hanging_on, read_referrers, referring
 
-pytestmark = pytest.mark.heap
-
 
 class Node:
     pass

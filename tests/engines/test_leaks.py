@@ -12,8 +12,6 @@ from jupyter_profkit.engines.leaks import sort_out
 from jupyter_profkit.engines.new_objects import NewObjects
 from jupyter_profkit.engines.reference_holders import Holders
 
-pytestmark = pytest.mark.heap
-
 
 class Node:
     pass

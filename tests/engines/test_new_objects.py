@@ -16,8 +16,6 @@ from jupyter_profkit.engines import new_objects
 from jupyter_profkit.engines.new_objects import NewObjects
 from tests.kernels import ROOT
 
-pytestmark = pytest.mark.heap
-
 
 class Node:
     pass

@@ -17,8 +17,6 @@ import pytest
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
 
-pytestmark = pytest.mark.heap
-
 
 def walk(*objects, namespace=None, shell=None, names=(), **options) -> Walk:
     return walk_references(

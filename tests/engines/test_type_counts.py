@@ -13,8 +13,6 @@ from jupyter_profkit.engines.type_counts import TypeCounter, count_types, record
 from jupyter_profkit.model.references import TypeRecord
 from tests.kernels import ROOT
 
-pytestmark = pytest.mark.heap
-
 
 class Counted:
     pass

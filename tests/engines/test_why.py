@@ -15,8 +15,6 @@ from jupyter_profkit.engines.heap_scan import read_referrers
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.why import _FIRST, find_holders
 
-pytestmark = pytest.mark.heap
-
 
 class Big:
     pass

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kernels import Kernel, running_kernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("cprofile")]
+pytestmark = [pytest.mark.kernel]
 
 DEFINITIONS = """
 import json, threading, time

@@ -14,7 +14,7 @@ from jupyter_profkit.cells.live import GrowingCurve
 from jupyter_profkit.views.timeline import live_report
 from tests.kernels import Kernel, Reply, running_kernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.kernel]
 
 STEPS = """\
 %%mprof_plot --live{options}

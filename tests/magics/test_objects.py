@@ -10,7 +10,7 @@ import pytest
 
 from tests.kernels import Kernel, running_kernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objects")]
+pytestmark = [pytest.mark.kernel]
 
 SETUP = """
 import asyncio, contextvars, functools, gc, signal, sys, threading, weakref

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels import Kernel, running_kernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objects")]
+pytestmark = [pytest.mark.kernel]
 
 SETUP = """
 import gc, functools, threading

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels import kernel_with, running_kernel
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objrefs")]
+pytestmark = [pytest.mark.kernel]
 
 
 kernel = kernel_with("x = []\ny = [x, [x], dict(x=x)]")

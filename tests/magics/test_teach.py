@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernels import kernel_with
 
-pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("objrefs")]
+pytestmark = [pytest.mark.kernel]
 
 
 kernel = kernel_with("import math\na = [1, [2]]; b = a; n = 5\ndef function(): pass", scope="function")

@@ -40,7 +40,7 @@ class Executed:
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in NOTEBOOKS],
+    params=[pytest.param(path, id=path.stem) for path in NOTEBOOKS],
 )
 def path(request: pytest.FixtureRequest) -> Path:
     return request.param

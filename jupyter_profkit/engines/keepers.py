@@ -25,7 +25,7 @@ from jupyter_profkit.engines.safe_repr import exact_name, printable
 
 __all__ = ["Keepers", "release_hook", "timer_release"]
 
-_PLAIN: Final = frozenset(map(id, (list, tuple, dict, set, types.CellType)))
+_PLAIN: Final = frozenset(id(kind) for kind in (list, tuple, dict, set, types.CellType))
 
 
 class Keepers:

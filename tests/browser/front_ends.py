@@ -1,17 +1,20 @@
-"""Front ends and their readers, for the tests: servers on the loopback interface, a browser that reaches nothing else.
+"""Front ends and their readers, for the tests: one server on the loopback interface, one browser that reaches nothing else.
 
-    with jupyterlab(folder, state, "JupyterLab Dark") as url, reader("light") as someone:
-        someone.open(url.format(name="a.ipynb"))
+    path = front_ends.put(notebook, "a.ipynb")
+    with front_ends.reader("light") as someone:
+        someone.open(front_ends.lab(path, DARK))
         someone.reports()
 
-Every server has a random token, and configuration, data and runtime folders of its own. One
-with fresh folders has no signature for a saved notebook, so that it sanitizes the reports.
+JupyterLab, Jupyter Notebook and Voila are served by one process, which has a random token, and
+configuration, data and runtime folders of its own. What it saved is trusted. A notebook `from_elsewhere`
+has no signature of it, so that its reports are sanitized.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -32,13 +35,14 @@ import psutil
 import pytest
 
 from tests.kernels import ROOT
+from tests.notebook_files import read, write
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 MOST_SECONDS_TO_RUN = 120
+LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 
 IN_A_BROWSER = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt-get install chromium)"),
 ]
 """The marks of a test that needs one."""
@@ -47,77 +51,108 @@ IN_A_BROWSER = [
 # The server
 
 
-_SERVER = (
+_OPTIONS = (
     *("--ServerApp.port_retries=0", "--ServerApp.allow_root=True", "--ServerApp.terminals_enabled=False"),
     "--ServerApp.shutdown_no_activity_timeout=300",  # should this test be killed
+    *("--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.expose_app_in_browser=True",  # to ask whether the kernel is there
+    "--JupyterNotebookApp.expose_app_in_browser=True",
+    "--VoilaConfiguration.show_tracebacks=True",
 )
 
 
-@contextlib.contextmanager
-def jupyterlab(folder: Path, state: Path, theme: str) -> Iterator[str]:
-    """JupyterLab on the notebooks in `folder`; yields its URL with the token in it.
+@dataclass(frozen=True)
+class FrontEnds:
+    """What there is to read notebooks with."""
 
-    `state` takes all that it keeps: configuration, settings, signatures, runtime files.
-    """
-    options = (
-        *(f"--ServerApp.root_dir={folder}", *_SERVER, "--LabApp.news_url=", "--LabApp.extension_manager=readonly"),
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        "--LabApp.expose_app_in_browser=True",  # to ask whether the kernel is there
-    )
-    with serving("jupyterlab", options, folder, environment(state, theme), state) as (address, token):
-        yield f"{address}/lab/tree/{{name}}?reset&token={token}"
+    browser: Any
+    address: str
+    token: str
+    folder: Path
+    """The notebooks."""
+    settings: Path
 
+    def put(self, notebook: Any, name: str) -> Path:
+        path = self.folder / name
+        write(notebook, path)
+        return path
 
-@contextlib.contextmanager
-def notebook_7(folder: Path, state: Path, theme: str) -> Iterator[str]:
-    """The same with Jupyter Notebook."""
-    options = (f"--ServerApp.root_dir={folder}", *_SERVER)
-    with serving("notebook", options, folder, environment(state, theme), state) as (address, token):
-        yield f"{address}/notebooks/{{name}}?token={token}"
+    def from_elsewhere(self, path: Path) -> Path:
+        """A copy of a notebook that has no signature of this server: nobody ran it here."""
+        notebook = read(path)
+        notebook.metadata["made"] = "elsewhere"
+        return self.put(notebook, f"{path.stem}-from-elsewhere.ipynb")
 
+    def lab(self, path: Path, theme: str) -> str:
+        """The URL of a notebook in JupyterLab, which begins in `theme`."""
+        write_setting(self.settings, "apputils-extension/themes", {"theme": theme, "adaptive-theme": False})
+        return f"{self.address}/lab/tree/{path.name}?reset&token={self.token}"
 
-@contextlib.contextmanager
-def voila(path: Path, state: Path) -> Iterator[str]:
-    """Voila on one notebook, which it runs for every reader."""
-    options = (str(path), "--Voila.ip=127.0.0.1", "--show_tracebacks=True")
-    with serving("voila", options, path.parent, environment(state, "JupyterLab Light"), state) as (address, token):
-        yield f"{address}/?token={token}"
+    def notebook_7(self, path: Path, theme: str) -> str:
+        write_setting(self.settings, "apputils-extension/themes", {"theme": theme, "adaptive-theme": False})
+        return f"{self.address}/notebooks/{path.name}?token={self.token}"
 
+    def voila(self, path: Path) -> str:
+        """It runs the notebook for every reader."""
+        return f"{self.address}/voila/render/{path.name}?token={self.token}"
 
-@contextlib.contextmanager
-def serving(
-    module: str, options: tuple[str, ...], folder: Path, environ: dict[str, str], state: Path
-) -> Iterator[tuple[str, str]]:
-    """A server on a port of its own; yields its address and its token."""
-    port, token = free_port(), secrets.token_hex(16)
-    given = f"--token={token}" if module == "voila" else f"--IdentityProvider.token={token}"
-    own = () if module == "voila" else ("--ip=127.0.0.1",)
-    command = [sys.executable, "-m", module, *options, "--no-browser", *own, f"--port={port}", given]
-    address = f"http://127.0.0.1:{port}"
-    ready = f"{address}/static/favicons/favicon.ico" if module == "voila" else f"{address}/api?token={token}"
-    with (state / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    @contextlib.contextmanager
+    def reader(self, colours: str) -> Iterator[Reader]:
+        """Someone whose system has those colours; the kernels that they started end with them."""
+        before = self._kernels()
+        context = self.browser.new_context(
+            viewport={"width": 1280, "height": 1600}, color_scheme=colours, device_scale_factor=1.5
+        )
         try:
-            wait_for_answer(server, ready, state / "server.log")
-            yield address, token
+            yield reader_of(context)
+        finally:
+            context.close()
+            for kernel in self._kernels() - before:
+                self._ask(f"kernels/{kernel}", "DELETE")
+
+    def _kernels(self) -> set[str]:
+        return {kernel["id"] for kernel in json.loads(self._ask("kernels", "GET"))}
+
+    def _ask(self, what: str, method: str) -> bytes:
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.address}/api/{what}", headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return bytes(answer.read())
+
+
+@contextlib.contextmanager
+def running_front_ends(folder: Path, state: Path) -> Iterator[FrontEnds]:
+    """The server on the notebooks in `folder`; `state` takes all that it keeps: settings, signatures, runtime files."""
+    port, token = free_port(), secrets.token_hex(16)
+    address = f"http://127.0.0.1:{port}"
+    command = [
+        *(sys.executable, "-m", "jupyterlab", *_OPTIONS, "--no-browser", "--ip=127.0.0.1"),
+        *(f"--ServerApp.root_dir={folder}", f"--port={port}", f"--IdentityProvider.token={token}"),
+    ]
+    environ, log = environment(state), state / "server.log"
+    with log.open("wb") as written, chromium() as browser:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=written, stderr=written
+        )
+        try:
+            wait_for_answer(server, f"{address}/api?token={token}", log)
+            yield FrontEnds(browser, address, token, folder, state / "settings")
         finally:
             end_with_children(server)
 
 
-def environment(state: Path, theme: str) -> dict[str, str]:
+def environment(state: Path) -> dict[str, str]:
     """Folders of its own, this Python's kernel, the package from here, and the settings of a reader."""
     for name in ("config", "data", "runtime", "ipython", "settings", "workspaces"):
         (state / name).mkdir(parents=True)
-    settings = {
-        "apputils-extension/themes": {"theme": theme, "adaptive-theme": False},
+    settings: dict[str, dict[str, object]] = {
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         "docmanager-extension/plugin": {"autosave": False},
         "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, seen or not
     }
     for name, values in settings.items():
-        path = state / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values), encoding="utf-8")
+        write_setting(state / "settings", name, values)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
     return {
         **inherited,
@@ -131,6 +166,12 @@ def environment(state: Path, theme: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+
+
+def write_setting(settings: Path, name: str, values: dict[str, object]) -> None:
+    path = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def free_port() -> int:
@@ -183,6 +224,30 @@ class Reader:
         self.page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell", timeout=60_000)
         self.page.wait_for_function("() => !document.querySelector('#jupyterlab-splash')", timeout=60_000)
         self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
+
+    def look(self, url: str, n_reports: int) -> None:
+        """Open a notebook, to read it only: all reports are there, and all pictures loaded; the kernel may come later."""
+        self.page.goto(url, wait_until="domcontentloaded", timeout=MOST_SECONDS_TO_RUN * 1000)  # Voila runs it first
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('.jpk:not(.jupyter-widgets .jpk)').length >= n"
+            " && !document.querySelector('#jupyterlab-splash')"
+            " && [...document.images].every(image => image.complete)",
+            arg=n_reports,
+            timeout=MOST_SECONDS_TO_RUN * 1000,
+        )
+
+    def turn(self, theme: str) -> None:
+        """Change the theme in place; the system's colours are the opposite, which breaks whoever looks at the system."""
+        light = theme == LIGHT
+        self.page.emulate_media(color_scheme="dark" if light else "light")
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        self.page.wait_for_selector(f"body[data-jp-theme-light={str(light).lower()}]", state="attached")
+
+    def wait_for_controls(self, n_reports: int) -> None:
+        """Until the reports above controls are folded: the last thing that controls do."""
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('details.jpk-static').length === n", arg=n_reports, timeout=30_000
+        )
 
     def choose(self, menu: str, item: str) -> None:
         """Choose `item` of a menu in the bar at the top."""
@@ -245,7 +310,8 @@ LOOK = """
     const [a, b] = [luminance(over(rgb(getComputedStyle(node).color), behind)), luminance(behind)];
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   };
-  return [...document.querySelectorAll('.jp-OutputArea-output .jpk')].map(report => {
+  for (const fold of document.querySelectorAll('details.jpk-static')) fold.open = true;  // controls fold the report above
+  return [...document.querySelectorAll('.jp-OutputArea-output .jpk:not(.jupyter-widgets .jpk)')].map(report => {
     const box = report.getBoundingClientRect();
     const words = [...report.querySelectorAll('b, th, td, pre, summary, li')].filter(n => n.innerText.trim());
     return {
@@ -274,15 +340,16 @@ LOOK = """
 
 NOT_OURS = re.compile(
     r"favicon|workspaces|blocked by client|ERR_BLOCKED_BY_CLIENT|ERR_FAILED"  # we block what leaves this machine
-    r"|reading 'schema'"  # Jupyter Notebook 7.6 itself, when it starts
+    r"|[Mm]odel not found|Could not create a view|widget model"  # controls of a kernel that is gone
+    r"|reading 'schema'|filebrowser:open-path"  # Jupyter Notebook 7.6 itself, when it starts
     r"|the server responded with a status of 404"  # settings and translations that nobody installed
 )
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 
 @contextlib.contextmanager
-def reader(colours: str) -> Iterator[Reader]:
-    """A headless browser that reaches this machine only."""
+def chromium() -> Iterator[Any]:
+    """A headless browser."""
     from playwright.sync_api import sync_playwright
 
     arguments = [
@@ -295,31 +362,33 @@ def reader(colours: str) -> Iterator[Reader]:
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=arguments)
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1600}, color_scheme=colours, device_scale_factor=1.5
-        )
-        someone = Reader(context.new_page())
-
-        def refuse(route: Any) -> None:
-            someone.requests.append(route.request.url)
-            route.abort("blockedbyclient")
-
-        def listen(message: Any) -> None:
-            told = f"{message.text} {message.location.get('url', '')}"
-            if message.type == "error" and not NOT_OURS.search(told):
-                someone.complaints.append(told)
-
-        def complain(error: Any) -> None:
-            if not NOT_OURS.search(str(error)):
-                someone.complaints.append(str(error))
-
-        context.route(ELSEWHERE, refuse)
-        someone.page.on("console", listen)
-        someone.page.on("pageerror", complain)
         try:
-            yield someone
+            yield browser
         finally:
             browser.close()
+
+
+def reader_of(context: Any) -> Reader:
+    """Someone with a page of their own, which reaches this machine only."""
+    someone = Reader(context.new_page())
+
+    def refuse(route: Any) -> None:
+        someone.requests.append(route.request.url)
+        route.abort("blockedbyclient")
+
+    def listen(message: Any) -> None:
+        told = f"{message.text} {message.location.get('url', '')}"
+        if message.type == "error" and not NOT_OURS.search(told):
+            someone.complaints.append(told)
+
+    def complain(error: Any) -> None:
+        if not NOT_OURS.search(str(error)):
+            someone.complaints.append(str(error))
+
+    context.route(ELSEWHERE, refuse)
+    someone.page.on("console", listen)
+    someone.page.on("pageerror", complain)
+    return someone
 
 
 def keep_pictures(someone: Reader, names: list[str]) -> None:
@@ -333,17 +402,23 @@ def keep_pictures(someone: Reader, names: list[str]) -> None:
 
 
 def keep_page(someone: Reader, name: str) -> None:
-    """Keep the whole page, likewise; the window grows until the notebook has room in it."""
+    """Keep the whole page, likewise; the window grows until the notebook has room in it, a long one in several pictures."""
     folder = os.environ.get("PROFKIT_PICTURES")
     if not folder:
         return
     height = someone.page.evaluate(
         "() => Math.max(...[...document.querySelectorAll('*')].map(node => node.scrollHeight)) + 120"
     )
-    someone.page.set_viewport_size({"width": 1280, "height": min(int(height), 16_000)})
-    someone.page.wait_for_timeout(500)
-    someone.page.screenshot(path=Path(folder) / f"{name}.png", style=HIDDEN)
+    someone.page.set_viewport_size({"width": 1280, "height": min(int(height), TALLEST)})
+    for part in range(math.ceil(height / TALLEST)):
+        someone.page.evaluate(
+            "top => { for (const node of document.querySelectorAll('*')) node.scrollTop = top; }", part * TALLEST
+        )
+        someone.page.wait_for_timeout(300)
+        someone.page.screenshot(path=Path(folder) / f"{name}-{part + 1}.png", style=HIDDEN)
 
 
+TALLEST = 12_000
+"""Pixels of the page in one picture, as browsers have a limit."""
 HIDDEN = ".jp-Toolbar, .jp-cell-toolbar, .jp-Collapser, #jp-MainLogo {visibility: hidden !important}"
 """What is on the page only because the mouse is somewhere."""

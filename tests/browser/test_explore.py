@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
-from tests.browser.front_ends import IN_A_BROWSER, Reader, jupyterlab, reader
+from tests.browser.front_ends import DARK, IN_A_BROWSER, LIGHT, FrontEnds, Reader
+from tests.notebook_files import notebook_of
 
 pytestmark = IN_A_BROWSER
 
@@ -58,23 +58,17 @@ def frame(cell: Cell, name: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("explored")
-    cells = [nbformat.v4.new_code_cell(code) for code in CELLS.values()]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "explore.ipynb")
-    return folder
+def path(front_ends: FrontEnds) -> Path:
+    return front_ends.put(notebook_of(CELLS.values()), "explore.ipynb")
 
 
 @pytest.fixture(scope="module")
-def someone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def someone(front_ends: FrontEnds, path: Path) -> Iterator[Reader]:
     """Someone who has run the notebook; it is saved when the tests are done with it."""
-    with jupyterlab(folder, tmp_path_factory.mktemp("state"), "JupyterLab Dark") as url, reader("light") as someone:
-        someone.open(url.format(name="explore.ipynb"))
+    with front_ends.reader("light") as someone:
+        someone.open(front_ends.lab(path, DARK))
         someone.run_all()
-        someone.page.wait_for_function(
-            "() => document.querySelectorAll('details.jpk-static').length === 3", timeout=30_000
-        )
+        someone.wait_for_controls(3)
         yield someone
         picture(someone, "left")
         someone.save()
@@ -191,16 +185,12 @@ def test_controls_can_be_read_by_everybody(someone: Reader) -> None:
 
 
 def test_without_the_kernel_the_report_is_whole_and_a_line_says_how_to_have_the_controls(
-    someone: Reader, folder: Path, tmp_path: Path
+    someone: Reader, path: Path, front_ends: FrontEnds
 ) -> None:
     """Saved, and opened by someone who trusts nobody."""
     someone.save()
-    state = tmp_path / "state"
-    state.mkdir()
-    context = someone.page.context.browser.new_context(viewport={"width": 1280, "height": 1600})
-    other = Reader(context.new_page())
-    with jupyterlab(folder, state, "JupyterLab Light") as url:
-        other.open(url.format(name="explore.ipynb"))
+    with front_ends.reader("light") as other:
+        other.look(front_ends.lab(front_ends.from_elsewhere(path), LIGHT), 3)
         cell = Cell(other, "time")
         assert cell.node.locator(".jpk table").first.is_visible()
         assert cell.node.locator(".jpk img").first.is_visible()
@@ -208,4 +198,3 @@ def test_without_the_kernel_the_report_is_whole_and_a_line_says_how_to_have_the_
         assert cell.node.locator(".jupyter-widgets").count() == 0
         assert "run the cell again to have them back" in cell.node.inner_text()
         picture(other, "untrusted")
-        context.close()

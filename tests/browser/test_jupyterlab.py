@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
-from tests.browser.front_ends import IN_A_BROWSER, Reader, jupyterlab, keep_pictures, reader
+from tests.browser.front_ends import DARK, IN_A_BROWSER, LIGHT, FrontEnds, Reader, keep_pictures
 from tests.kernels import ROOT
+from tests.notebook_files import read
 
 NOTEBOOK = ROOT / "notebooks" / "01_quickstart.ipynb"
 REPORTS = ("%%memprofile", "%mprof_plot", "%%cprofile", "%objrefs")
@@ -41,14 +41,11 @@ def the_four_reports_are_seen(seen: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(front_ends: FrontEnds) -> Path:
     """The quickstart, run from the menu of JupyterLab and saved there."""
-    state, folder = tmp_path_factory.mktemp("light"), tmp_path_factory.mktemp("notebooks")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    path = folder / NOTEBOOK.name
-    nbformat.write(notebook, path)
-    with jupyterlab(folder, state, "JupyterLab Light") as url, reader("light") as someone:
-        someone.open(url.format(name=path.name))
+    path = front_ends.put(read(NOTEBOOK), NOTEBOOK.name)
+    with front_ends.reader("light") as someone:
+        someone.open(front_ends.lab(path, LIGHT))
         someone.clear_outputs()
         someone.run_all()
         the_four_reports_are_seen(of_the_quickstart(someone))
@@ -60,7 +57,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_four_reports_are_seen_after_run_all_cells(saved: Path) -> None:
-    cells = {cell["id"]: cell for cell in nbformat.read(saved, as_version=4).cells}
+    cells = {cell["id"]: cell for cell in read(saved).cells}
     for name in ("memprofile", "mprof_plot", "cprofile", "objrefs"):
         (bundle,) = [
             output.data for output in cells[name].outputs if "jpk" in str(output.get("data", {}).get("text/html"))
@@ -68,18 +65,15 @@ def test_the_four_reports_are_seen_after_run_all_cells(saved: Path) -> None:
         assert bundle["text/plain"].startswith("%")
 
 
-@pytest.mark.parametrize(("theme", "colours"), [("JupyterLab Dark", "light"), ("JupyterLab Light", "dark")])
-def test_they_are_still_seen_by_someone_who_did_not_run_it(
-    saved: Path, tmp_path: Path, theme: str, colours: str
-) -> None:
-    """The system's colours are the opposite of the theme's, which breaks whoever looks at the system."""
-    state = tmp_path / "state"
-    state.mkdir()
-    with jupyterlab(saved.parent, state, theme) as url, reader(colours) as someone:
-        someone.open(url.format(name=saved.name))
-        seen = of_the_quickstart(someone)
-        keep_pictures(someone, [f"{magic.strip('%')}-untrusted-{theme.split()[1].lower()}" for magic in REPORTS])
-        assert [report["styles"] for report in seen.values()] == [0, 0, 0, 0], "the notebook was trusted"
-        the_four_reports_are_seen(seen)
+def test_they_are_still_seen_by_someone_who_did_not_run_it(saved: Path, front_ends: FrontEnds) -> None:
+    """In both themes; the system's colours are the opposite, which breaks whoever looks at the system."""
+    with front_ends.reader("dark") as someone:
+        someone.look(front_ends.lab(front_ends.from_elsewhere(saved), LIGHT), len(REPORTS))
+        for theme in (LIGHT, DARK):
+            someone.turn(theme)
+            seen = of_the_quickstart(someone)
+            keep_pictures(someone, [f"{magic.strip('%')}-untrusted-{theme.split()[1].lower()}" for magic in REPORTS])
+            assert [report["styles"] for report in seen.values()] == [0, 0, 0, 0], "the notebook was trusted"
+            the_four_reports_are_seen(seen)
         assert someone.complaints == []
         assert someone.requests == []

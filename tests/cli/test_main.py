@@ -317,7 +317,7 @@ def test_an_error_of_the_script_is_its_own_traceback(tmp_path: Path) -> None:
     [
         (["memprofile"], "takes a script"),
         (["memprofile", "no_such.py"], "no_such.py: No such file"),
-        (["cprofile", "-m"], "--module"),
+        (["cprofile", "-m"], "-m needs a value"),
         (["cprofile", "-m", "foo.py"], "-m foo.py: a module's name has no suffix; a script goes without -m"),
         (["cprofile", "-m", "json", "s.py"], "figures of json in s.py: --module json s.py"),
         (["cprofile", "-m", "json*"], "takes a script"),

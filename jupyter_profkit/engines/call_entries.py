@@ -159,7 +159,7 @@ class CallGraph:
             last,
             source=source_line(entry.code.co_filename, first),
             time=max(entry.totaltime - shown, 0.0),
-            calls=sum(call.callcount for call in calls) - sum(call.callcount for call in displays),
+            calls=sum(call.callcount for call in calls if not _is_of_display_hook(call.code)),
             shown=shown,
             n_shown=len(displays),
             imports=sum(call.totaltime for call in imports),
@@ -169,7 +169,7 @@ class CallGraph:
 
     def _displays(self, code: CodeType | str) -> bool:
         """Whether `code` is IPython's display hook, and had something to display: not None, nor silenced by ``;``."""
-        if not isinstance(code, CodeType) or code.co_name != "__call__" or not is_display_hook(code):
+        if not _is_of_display_hook(code):
             return False
         called = self._entries[id(code)].calls if id(code) in self._entries else None
         return any(getattr(call.code, "co_name", "") == "start_displayhook" for call in called or ())
@@ -308,6 +308,11 @@ class CallGraph:
 
 def _sum(shares: Iterable[Share]) -> Share:
     return functools.reduce(Share.plus, shares, _NOTHING)
+
+
+def _is_of_display_hook(code: CodeType | str) -> bool:
+    """Whether it is what the shell calls with the value of a last expression, to be shown or not."""
+    return isinstance(code, CodeType) and code.co_name == "__call__" and is_display_hook(code)
 
 
 def _is_own(code: CodeType | str) -> bool:

@@ -12,6 +12,7 @@ Tools that are not installed are named and left out:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import cProfile
 import io
@@ -68,7 +69,31 @@ def loop() -> int:
     return total
 
 
-WORK: dict[str, Work] = {"recursion": calls, "library": library, "builtins": builtins_, "loop": loop}
+async def page(n: int) -> int:
+    await asyncio.sleep(0)
+    return len(str(n))
+
+
+async def pages(n: int) -> int:
+    return sum([await page(k) if k % 4 else len(str(k)) for k in range(n)])
+
+
+async def crawl() -> int:
+    return sum(await asyncio.gather(*(pages(100) for _ in range(50))))
+
+
+def awaiting() -> int:
+    """3,750 awaits, each of which waits for the event loop once, in 50 tasks."""
+    return asyncio.run(crawl())
+
+
+WORK: dict[str, Work] = {
+    "recursion": calls,
+    "library": library,
+    "builtins": builtins_,
+    "loop": loop,
+    "awaiting": awaiting,
+}
 
 # tools: each a context in which the work is timed
 

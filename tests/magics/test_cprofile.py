@@ -85,6 +85,8 @@ def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
     assert reply.value == "slow"
     assert "in the display of the last value" in reply.reports[0]
     assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2, 3, 0]"
+    kernel.run("%%cprofile -v p\ntime.sleep(0)")
+    assert kernel.value("[(s.lineno, s.calls) for s in p.statements.records if s.kind == 'statement']") == "[(2, 1)]"
     kernel.run("%%cprofile -v p\nNone")
     assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2]"
     kernel.run("%%cprofile -v p\nslow;")

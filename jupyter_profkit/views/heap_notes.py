@@ -18,6 +18,7 @@ What the C allocator held free at the start and at the end tells which it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from jupyter_profkit.model.line_memory import LineMemoryProfile, LineRecord
@@ -25,6 +26,7 @@ from jupyter_profkit.units import MIB, format_size
 
 __all__ = ["heap_notes"]
 
+_SETS_HOOK = re.compile(r"\bsetprofile\(|\bProfile\(")
 _LEAST = 4 * MIB
 """Less is not worth a note: arenas, stacks and the tracker's own table are that large."""
 
@@ -41,12 +43,11 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
         return
     least = max(_LEAST, profile.noise, profile.heap_peak // 20)
     missing = max(profile.heap_peak - max(profile.peak, 0), profile.heap_kept - max(profile.increment, 0))
-    released = profile.heap_kept - profile.increment if profile.increment < 0 else 0
-    if released > least:
+    if -profile.increment > least:
         missing = profile.heap_peak - max(profile.peak, 0)
         yield (
-            f"{format_size(released, precision)} that were allocated before the run were given back in it; "
-            "the heap columns are of what the run itself allocated"
+            f"at least {format_size(-profile.increment, precision)} that were allocated before the run were given back "
+            "in it; the heap columns are of what the run itself allocated"
         )
     surplus = profile.increment - profile.heap_kept
     if missing > least:
@@ -55,6 +56,11 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
         yield _why_more(profile, surplus, precision)
     yield from _lines_that_disagree(profile, least, precision)
     yield from _mapped(profile, precision)
+    if max(profile.heap_residue) > _LEAST and any(_SETS_HOOK.search(record.source) for _, record in profile.lines()):
+        yield (
+            "the code sets a profile function (sys.setprofile, or cProfile on Python 3.11); memray does not see "
+            "who allocates while that is there, and such heap is on no line"
+        )
 
 
 def _why_less(profile: LineMemoryProfile, missing: int, precision: int) -> str:
@@ -106,9 +112,11 @@ def _lines_that_disagree(profile: LineMemoryProfile, least: int, precision: int)
 
 def _unpaid(record: LineRecord) -> int:
     """Bytes that a line keeps on the heap and that did not make the process grow while it ran."""
-    return (record.kept or 0) - max(record.self_increment or 0, record.peak or 0, 0) if record.occurrences else 0
+    if record.sampled or not record.occurrences:  # of a sampled line nobody knows what it cost
+        return 0
+    return (record.kept or 0) - max(record.self_increment or 0, record.peak or 0, 0)
 
 
 def _overpaid(record: LineRecord) -> int:
     """Bytes by which a line made the process grow, without keeping them on the heap."""
-    return (record.self_increment or 0) - (record.kept or 0)
+    return 0 if record.sampled else (record.self_increment or 0) - (record.kept or 0)

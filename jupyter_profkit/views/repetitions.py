@@ -47,7 +47,7 @@ def _lines(repetitions: Repetitions) -> Iterator[str]:
         source = line.source if len(line.source) <= _LONGEST_LINE else f"{line.source[: _LONGEST_LINE - 1]}…"
         yield f"  {format_size(line.n_bytes)} from {line.at}: {source}"
     if not repetitions.growing:
-        yield "  no line shows it, as small objects were put where memory was free; %%objgrowth tells which type grows"
+        yield "  no line shows it, as it was put where memory was free already; %%objgrowth tells which type grows"
 
 
 def table(repetitions: Repetitions) -> TableView:

@@ -110,8 +110,26 @@ def test_pages_that_nobody_touched_are_named() -> None:
 
 def test_memory_from_before_the_run_that_was_given_back_is_named() -> None:
     said = notes(rss_end=70 * MIB)
-    assert "70.0 MiB that were allocated before the run were given back in it" in said
+    assert "at least 30.0 MiB that were allocated before the run were given back in it" in said
     assert "touched" not in said
+
+
+def test_of_sampled_lines_it_is_not_said_which_of_them_paid() -> None:
+    figures = {2: (1, 60, 60, 60), 3: (1, 0, 0, 0), 4: (1, 0, 0, 0), 7: (1, 40, 40, 40)}
+    shown = profile(figures=figures, rss_end=200 * MIB)
+    assert "as line 7" in "\n".join(shown.report().notes)
+    (lines,) = shown.functions
+    sampled = replace(lines, records=tuple(replace(record, sampled=True) for record in lines.records))
+    assert "line 7" not in "\n".join(replace(shown, functions=(sampled,)).report().notes)
+
+
+def test_a_profile_function_that_hides_who_allocates_is_named() -> None:
+    assert "profile function" not in notes(heap_kept=60 * MIB)
+    lines = cell_lines(
+        "import cProfile\nwith cProfile.Profile():\n    kept = work()", dict.fromkeys((1, 2, 3), (1, 0, 0, 0))
+    )
+    hidden = line_profile(lines, heap_peak=60 * MIB, heap_kept=60 * MIB, free_start=0, free_end=0)
+    assert "such heap is on no line" in "\n".join(hidden.report().notes)
 
 
 def test_what_the_allocator_keeps_is_named() -> None:

@@ -164,18 +164,18 @@ class AwaitTracer:
 
 
 def _may_run_coroutines(filename: str | None) -> bool:
-    """Whether the cell or script of that name, or the block that asks, awaits or may start an event loop."""
-    if filename is not None:
-        code, names = _code_of(filename), frozenset[str]()
-    else:
-        outside = (frame for frame in frames_of(sys._getframe(1)) if not is_own_code(frame.f_code))
-        frame = next(outside, sys._getframe())
-        code, names = frame.f_code, frozenset(frame.f_globals)
+    """Whether the cell or script of that name, or the function that asks, awaits or may start an event loop."""
+    code = _code_of(filename) if filename is not None else _code_of_caller()
     if code is None:
         return False
     if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         return True
-    return not is_loop_running() and bool(names & _LOOPS or any(_hints(code)))
+    return not is_loop_running() and any(_hints(code))
+
+
+def _code_of_caller() -> CodeType | None:
+    outside = (frame.f_code for frame in frames_of(sys._getframe(1)) if not is_own_code(frame.f_code))
+    return next(outside, None)
 
 
 def _code_of(filename: str) -> CodeType | None:

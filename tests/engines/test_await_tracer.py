@@ -9,6 +9,7 @@ import traceback
 
 import pytest
 
+from jupyter_profkit import cprofile
 from jupyter_profkit.engines.await_tracer import AwaitTracer
 from jupyter_profkit.engines.functions import FunctionEngine
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
@@ -163,3 +164,14 @@ def test_where_nothing_was_traced_the_note_says_when_it_would_be():
     asyncio.run(fetch(0))
     engine.stop()
     assert any("known where the measured code awaits, or names asyncio" in note for note in engine.notes())
+
+
+def run_it():
+    asyncio.run(fetch(0))
+
+
+def test_a_block_whose_function_only_calls_what_starts_a_loop_is_not_slowed_down():
+    with cprofile() as profile:
+        run_it()
+    assert profile.coroutines == ()
+    assert any("names asyncio" in note for note in profile.method.notes)

@@ -709,7 +709,6 @@ def test_a_cell_that_fails_has_its_statements_up_to_there():
     assert [record.lineno for record in engine.statements()] == [1, 2]
 
 
-@needs_scoped
 def test_tasks_on_the_event_loop_count_when_they_are_the_users_and_the_loop_does_not():
     async def kernel():
         engine = FunctionEngine("/tmp/ipykernel_1/45.py")

@@ -20,6 +20,7 @@ from jupyter_profkit.views.report import (
     TreeView,
     View,
 )
+from jupyter_profkit.views.words import clip
 
 __all__ = ["fitted"]
 
@@ -42,14 +43,14 @@ def _n_rows(report: Report) -> int:
 
 
 def _trimmed(report: Report, max_rows: int, max_characters: int) -> Report:
-    def clip(text: str) -> str:
-        return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
+    def shortened(text: str) -> str:
+        return clip(text, max_characters)
 
     return dataclasses.replace(
         report,
-        headline=report.headline if len(report.headline) <= 300 else f"{report.headline[:299]}…",
-        parts=tuple(_trimmed_part(part, max_rows, clip) for part in report.parts),
-        notes=tuple(map(clip, report.notes[:max_rows])),
+        headline=clip(report.headline, 300),
+        parts=tuple(_trimmed_part(part, max_rows, shortened) for part in report.parts),
+        notes=tuple(map(shortened, report.notes[:max_rows])),
     )
 
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_profkit.render.escaping import escape_xml, shown
 from jupyter_profkit.units import MIB, format_change
 from jupyter_profkit.views.report import Curve, Span, TimelineView
+from jupyter_profkit.views.words import clip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -543,16 +544,12 @@ def _drawable(view: TimelineView) -> TimelineView:
     """`view` with names that matplotlib can draw: it stops at a lone surrogate, and keeps what begins with ``_``."""
     return replace(
         view,
-        caption=_clipped(shown(view.caption), 80),
-        peak_label=_clipped(shown(view.peak_label), _LONGEST_NAME),
+        caption=clip(shown(view.caption), 80),
+        peak_label=clip(shown(view.peak_label), _LONGEST_NAME),
         curves=tuple(replace(curve, label=_curve_label(curve.label)) for curve in view.curves),
-        spans=tuple(replace(span, label=_clipped(shown(span.label), _LONGEST_NAME)) for span in view.spans),
+        spans=tuple(replace(span, label=clip(shown(span.label), _LONGEST_NAME)) for span in view.spans),
     )
 
 
 def _curve_label(label: str) -> str:
-    return f"{' ' * label.startswith('_')}{_clipped(shown(label), 32)}"
-
-
-def _clipped(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return f"{' ' * label.startswith('_')}{clip(shown(label), 32)}"

@@ -17,6 +17,7 @@ from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.report import FrameKind, Report, TreeBox, TreeView, warning_of
+from jupyter_profkit.views.words import clip
 
 if TYPE_CHECKING:
     from jupyter_profkit.model.functions import TimeProfile
@@ -85,7 +86,7 @@ def _amount(tree: CallTree, weight: float) -> str:
 def _name(frame: Frame) -> str:
     """``clean`` for the user's code, ``[pandas] DataFrame.merge`` for a library's."""
     name = frame.function if frame.is_user or not frame.label else f"[{frame.label}] {frame.function}"
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return clip(name, _LONGEST_NAME)
 
 
 def _place(frame: Frame) -> str:

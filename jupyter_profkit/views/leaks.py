@@ -14,6 +14,7 @@ from jupyter_profkit.model.leaks import CycleRecord, LeakRecord, ObjectLeaks
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
+from jupyter_profkit.views.words import counted
 
 __all__ = ["report"]
 
@@ -50,14 +51,14 @@ def _headline(leaks: ObjectLeaks) -> str:
     cycles = sum(record.count for record in leaks.records if record.kind == "cycle")
     parts = [_alive(held)] if held else []
     if cycles:
-        parts.append(f"{_objects_text(cycles)} in reference cycles had to wait for the collector")
+        parts.append(f"{counted(cycles, 'object')} in reference cycles had to wait for the collector")
     return f"{'; '.join(parts)}." if parts else "Nothing that was made here is still alive."
 
 
 def _alive(held: Sequence[LeakRecord]) -> str:
     count, size = sum(one.count for one in held), sum(one.size for one in held)
     verb = "is" if count == 1 else "are"
-    text = f"{_objects_text(count)} made here {verb} still alive, {format_size(size)}"
+    text = f"{counted(count, 'object')} made here {verb} still alive, {format_size(size)}"
     by_holder: Counter[str] = Counter()
     for one in held:
         by_holder[_holder(one)] += one.count
@@ -76,10 +77,6 @@ def _verdict(leaks: ObjectLeaks) -> str:
     rest = len(leaks.leaks) - len(named)
     more = f", and {rest} more" if rest else ""
     return f"A leak: each run after the first adds {', '.join(named)}{more}."
-
-
-def _objects_text(count: int) -> str:
-    return "1 object" if count == 1 else f"{count:,} objects"
 
 
 def _per_run(record: LeakRecord) -> str:
@@ -177,7 +174,7 @@ def _notes(leaks: ObjectLeaks) -> Iterator[str]:
         yield "A cycle is freed at once if one of its references is a weakref.ref, or is deleted."
     if leaks.n_collected:
         yield (
-            f"Besides, the collector freed {_objects_text(leaks.n_collected)} in cycles meanwhile, "
+            f"Besides, the collector freed {counted(leaks.n_collected, 'object')} in cycles meanwhile, "
             f"which took it {format_seconds(leaks.collecting)}."
         )
     if leaks.n_repetitions > 1 and leaks.leaks:

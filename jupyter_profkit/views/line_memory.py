@@ -17,6 +17,7 @@ from jupyter_profkit.units import format_change, format_mib, format_seconds, for
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.heap_notes import heap_notes
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
+from jupyter_profkit.views.words import clip
 
 __all__ = ["report"]
 
@@ -276,7 +277,9 @@ def _row(
     if profile.has_lines:
         at_least = "≥ " if record.sampled else ""
         figures.append(Cell(f"{at_least}{record.occurrences}" if record.occurrences else ""))
-    figures.append(Cell(_clip(record.source) + (f"  ← {profile.session.outcome}" if record is raised else "")))
+    figures.append(
+        Cell(clip(record.source, _LONGEST_LINE) + (f"  ← {profile.session.outcome}" if record is raised else ""))
+    )
     return Row(tuple(figures), strong)
 
 
@@ -309,10 +312,6 @@ def _figure(n_bytes: int | None, precision: int, scale: int | None = None, noise
         return Cell(format_mib(n_bytes, precision))
     shown = max(n_bytes, 0) / scale
     return Cell(format_mib(n_bytes, precision), shown if shown >= 0.005 else None, muted=abs(n_bytes) <= noise)
-
-
-def _clip(source: str) -> str:
-    return source if len(source) <= _LONGEST_LINE else f"{source[: _LONGEST_LINE - 1]}…"
 
 
 def _notes(profile: LineMemoryProfile, n_tables: int, shown: _Display) -> Iterator[str]:

@@ -18,6 +18,7 @@ from jupyter_profkit.source import place_of
 from jupyter_profkit.units import format_change, format_mib, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
+from jupyter_profkit.views.words import clip
 
 __all__ = ["report"]
 
@@ -133,7 +134,7 @@ def _row(comparison: LineMemoryComparison, change: LineChange, strong: bool, pre
     for figure in comparison.figures:
         cells += _figure(change, figure, comparison.noise, precision)
     source = _RESIDUE if change.is_residue else change.source
-    cells.append(Cell(source if len(source) <= _LONGEST_LINE else f"{source[: _LONGEST_LINE - 1]}…"))
+    cells.append(Cell(clip(source, _LONGEST_LINE)))
     return Row(tuple(cells), strong)
 
 

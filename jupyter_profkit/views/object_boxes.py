@@ -18,6 +18,7 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.object_sharing import changes, sharing
 from jupyter_profkit.views.report import Box, BoxesView, BoxPanel, BoxRow, Mark, Report, warning_of
+from jupyter_profkit.views.words import clip
 
 __all__ = ["boxes_view", "report"]
 
@@ -96,7 +97,7 @@ def _box(box: ObjectBox, others: dict[int, ObjectBox], mark: Mark) -> Box:
     rows = tuple(_row(slot, slots, mark if twin is not None else "") for slot in box.slots)
     return Box(
         box.id,
-        _short(" ".join(filter(None, (box.type, box.text)))),
+        clip(" ".join(filter(None, (box.type, box.text))), _WIDEST_TEXT),
         rows,
         f"… {box.n_more:,} more" if box.n_more else "" if rows or box.shape == "object" else "empty",
         mark=mark if twin is None else "",
@@ -108,11 +109,7 @@ def _row(slot: BoxSlot, others: dict[str, BoxSlot], mark: Mark) -> BoxRow:
     other = others.get(slot.key)
     if mark and other is not None:
         mark = "changed" if other != slot else ""
-    return BoxRow(_name(slot.label), _short(slot.text), slot.target, mark)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST_TEXT else f"{text[: _WIDEST_TEXT - 1]}…"
+    return BoxRow(_name(slot.label), clip(slot.text, _WIDEST_TEXT), slot.target, mark)
 
 
 def _name(label: str) -> str:

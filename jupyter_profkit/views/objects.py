@@ -17,6 +17,7 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
+from jupyter_profkit.views.words import counted
 
 __all__ = ["report"]
 
@@ -229,17 +230,13 @@ def _memory_headline(
     text = f"{format_size(memory.rss, precision)} resident"
     if largest is not None:
         own = sum(one.exclusive for one in variables)
-        text += f": {format_size(own, precision)} in {_count(len(variables), 'variable')}"
+        text += f": {format_size(own, precision)} in {counted(len(variables), 'variable')}"
         if sizes.get("shared"):
             text += f" alone and {format_size(sizes['shared'], precision)} shared"
         text += f", the largest is {largest.name} ({format_size(_total(largest), precision)})"
     text += f"; IPython keeps {format_size(sum(one.exclusive for one in kept), precision)}"
     free = sum(size for name, size in sizes.items() if name.startswith("free in"))
     return f"{text}; {format_size(free, precision)} are free and not returned." if free else f"{text}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _trimmed(memory: NamespaceMemory, precision: int) -> Iterator[str]:

@@ -36,7 +36,7 @@ from jupyter_profkit.views.report import (
     Unit,
     warning_of,
 )
-from jupyter_profkit.views.words import with_article
+from jupyter_profkit.views.words import counted, with_article
 
 __all__ = ["graph_view", "report"]
 
@@ -83,7 +83,7 @@ def graph_view(graph: ReferenceGraph) -> GraphView:
 
 def _graph_report(graph: ReferenceGraph) -> Report:
     n_objects = sum(node.role in {"start", "object"} for node in graph.nodes)
-    counts = f"{_count(n_objects, 'object')}, {_count(len(graph.edges), 'arrow')}"
+    counts = f"{counted(n_objects, 'object')}, {counted(len(graph.edges), 'arrow')}"
     highlighted = any(node.highlight for node in graph.nodes)
     return Report(
         title=graph.session.title,
@@ -115,17 +115,13 @@ def _figures(node: ReferenceNode) -> list[str]:
     if node.retained is not None:
         parts.append(f"retains {format_size(node.retained)}")
     if node.refcount is not None:
-        parts.append(_count(node.refcount, "ref"))
+        parts.append(counted(node.refcount, "ref"))
     return parts
 
 
 def _called(node: ReferenceNode) -> str:
     """Its name and what it is, each if there is one."""
     return " · ".join(dict.fromkeys(filter(None, (node.name, node.label))))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _finding(graph: ReferenceGraph) -> str:
@@ -273,7 +269,7 @@ def _growth_headline(growth: TypeGrowth) -> str:
         return f"Nothing grew since {growth.since}."
     first = records[0]
     others = len(records) - 1
-    more = f"; {_count(others, 'other type')} grew too" if others else ""
+    more = f"; {counted(others, 'other type')} grew too" if others else ""
     if first.growth <= 0:
         return f"Since {growth.since}: as many objects went as came; {first.new:,} {_plural(first.type)} are new."
     return f"Since {growth.since}: {first.growth:,} more {_plural(first.type)}{more}."

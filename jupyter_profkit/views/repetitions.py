@@ -12,6 +12,7 @@ from typing import Final
 from jupyter_profkit.model.repetitions import Repetition, Repetitions
 from jupyter_profkit.units import format_change, format_seconds, format_size
 from jupyter_profkit.views.report import Cell, Column, Row, TableView
+from jupyter_profkit.views.words import clip
 
 __all__ = ["table", "verdict"]
 
@@ -44,8 +45,7 @@ def verdict(repetitions: Repetitions) -> Iterator[str]:
 
 def _lines(repetitions: Repetitions) -> Iterator[str]:
     for line in repetitions.growing[:_N_LINES]:
-        source = line.source if len(line.source) <= _LONGEST_LINE else f"{line.source[: _LONGEST_LINE - 1]}…"
-        yield f"  {format_size(line.n_bytes)} from {line.at}: {source}"
+        yield f"  {format_size(line.n_bytes)} from {line.at}: {clip(line.source, _LONGEST_LINE)}"
     if not repetitions.growing:
         yield "  no line shows it, as it was put where memory was free already; %%objgrowth tells which type grows"
 

@@ -18,6 +18,7 @@ from jupyter_profkit.options.cprofile import CPROFILE, limits
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
+from jupyter_profkit.views.words import LONGEST_NAME, clip
 
 __all__ = ["report"]
 
@@ -36,7 +37,6 @@ _COLUMNS: Final = (
     Column("function", Unit.TEXT),
 )
 _N_ROWS: Final = 30
-_LONGEST_NAME: Final = 100
 
 
 def report(comparison: TimeComparison, **display: Any) -> Report:
@@ -95,8 +95,7 @@ def _table(comparison: TimeComparison, n_rows: int) -> TableView:
 def _row(change: FunctionChange, least: float, *, strong: bool) -> Row:
     cells = [*_calls(change), *_time(change, "tottime", least), *_time(change, "cumtime", least)]
     name = f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
-    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    return Row((*cells, Cell(change.status), Cell(name)), strong)
+    return Row((*cells, Cell(change.status), Cell(clip(name, LONGEST_NAME))), strong)
 
 
 def _size(change: FunctionChange) -> float:

@@ -35,6 +35,7 @@ from jupyter_profkit.views.report import (
     View,
     warning_of,
 )
+from jupyter_profkit.views.words import clip
 
 __all__ = ["live_report", "overlay_report", "overlay_view", "plot_view", "report", "rss_within", "small_view"]
 
@@ -295,8 +296,7 @@ def _span(marks: Sequence[Mark]) -> Span:
 
 def _short_name(label: str) -> str:
     """A function without its module, as mprof's plot has it."""
-    name = label.rpartition(".")[2] or label
-    return name if len(name) <= 40 else f"{name[:39]}…"
+    return clip(label.rpartition(".")[2] or label, 40)
 
 
 def _in_short(command: str, length: int) -> str:

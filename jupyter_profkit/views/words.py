@@ -10,6 +10,7 @@ __all__ = [
     "LONGEST_NAME",
     "calls_text",
     "clip",
+    "counted",
     "name_of",
     "name_of_key",
     "percent",
@@ -53,6 +54,11 @@ def percent(share: float) -> str:
 
 def plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 object``, ``1,204 objects``."""
+    return f"{number:,} {plural(noun, number)}"
 
 
 def with_article(noun: str) -> str:

@@ -34,22 +34,8 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Method
 from tests.builders import session
 from tests.dot_grammar import statements
+from tests.hostile_text import HOSTILE
 from tests.sanitizer import Sanitized
-
-HOSTILE = [
-    "quotes \" ' `",
-    "</svg><script>alert(1)</script>",
-    "]]> --> <![CDATA[ <!-- &amp; &#0; &bogus;",
-    "nul \x00 bell \x07 escape \x1b[31m delete \x7f",
-    "lone \ud800 surrogate \udfff",
-    "bidi \u202e\u2066 controls \u200f",
-    "lines\nof\r\ntext\u2028\x85",
-    "no \ufffe\uffff characters",
-    'dot "] n9 [URL="javascript:1"] \\N \\',
-    "=cmd()|$\\frac{1}{2}$",
-    "long " + "x" * 10_000,
-]
-"""What a label may hold; in a recording from elsewhere all of it."""
 
 
 def _slots() -> tuple[BoxSlot, ...]:

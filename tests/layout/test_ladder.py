@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import threading
 import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ import pytest
 from jupyter_profkit.errors import DrawingError
 from jupyter_profkit.layout import ladder
 from jupyter_profkit.layout.dot import RUNGS, Engine, EngineTimeoutError, Rung, find_engines, lay_out
+from jupyter_profkit.layout.dot_language import to_dot
+from jupyter_profkit.layout.drawing import clip
+from jupyter_profkit.render import graph
 from jupyter_profkit.views.report import GraphEdge, GraphNode, GraphView
+from tests.dot_grammar import statements
+from tests.hostile_text import HOSTILE
 
 VIEW = GraphView("", "", (GraphNode(0, "list", "x"), GraphNode(1, "dict")), (GraphEdge(0, 1, "[0]"), GraphEdge(0, 0)))
 
@@ -139,3 +145,26 @@ def test_a_graph_too_hard_for_graphviz_is_drawn_all_the_same(monkeypatch):
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(DrawingError, match="nothing to draw"):
         ladder.draw(GraphView("", "", (), ()))
+
+
+@pytest.mark.parametrize(
+    "engines", [*((one,) for one in find_engines()), ()], ids=lambda found: found[0].name if found else "built-in"
+)
+def test_each_engine_draws_any_label_as_text(engines, monkeypatch):
+    monkeypatch.setattr(ladder, "find_engines", lambda: engines)
+    nodes = tuple(GraphNode(number, text, text, "object") for number, text in enumerate(HOSTILE))
+    edges = tuple(GraphEdge(0, number, text) for number, text in enumerate(HOSTILE))
+    view = GraphView("", " ".join(HOSTILE[:3]), nodes, edges)
+    found, arrows = statements(to_dot(view))
+    assert [one["label"] for one in found.values()] == [
+        f"{clip(text, 'title')}\n{clip(text, 'text')}" for text in HOSTILE
+    ]
+    assert [attributes["label"].strip() for _, _, attributes in arrows] == [
+        clip(text, "edge").strip() for text in HOSTILE
+    ]
+    root = ET.fromstring(graph.render_svg(view))
+    texts = {one.text for one in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {clip(text, part) for text in HOSTILE for part in ("title", "text", "edge")} <= texts
+    assert root.get("aria-label").isprintable()
+    assert graph.render_png(view).endswith(b"IEND\xaeB`\x82")
+    assert all(tip.text for tip in graph.tips_of(view))

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import types
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyter_profkit.engines.library_readers import array_contents
-from jupyter_profkit.engines.referents import referents
+from jupyter_profkit.engines.referents import referents, referents_of_all
 from jupyter_profkit.engines.safe_repr import mro_dicts
 
 __all__ = ["Block", "Kind", "ObjectKinds"]
@@ -34,6 +35,7 @@ _INLINE_VALUES: Final = 1 << 4
 """Py_TPFLAGS_MANAGED_DICT: attributes stand in an array, not in a dictionary."""
 
 _VALUES_HEADER: Final = 16
+_CHUNK: Final = 4096
 _LEAST_DIVIDED: Final = 4096
 """Bytes of an array from which its data is a `Block` by itself."""
 _type_flags = type.__dict__["__flags__"].__get__
@@ -91,6 +93,19 @@ class ObjectKinds:
         kind = self.of(obj)
         return kind.size(obj) + kind.extra
 
+    def sharers(self) -> dict[int, set[int]]:
+        """By the id of a `Block`, the ids of all objects of Arrow and torch that keep it.
+
+        The collector knows some of them, and of the others what leads to them.
+        """
+        classes = tuple(filter(None, (_loaded(module, name) for module, name in _SHARING)))
+        found: dict[int, set[int]] = {}
+        for obj in _instances(classes) if classes else ():
+            more = self.of(obj).more
+            for block in more(obj) if more is not None else ():
+                found.setdefault(id(block), set()).add(id(obj))
+        return found
+
     def _decide(self, obj: Any, cls: type) -> Kind:
         if issubclass(cls, (type, types.ModuleType)):
             return Kind(is_end=True)
@@ -102,6 +117,25 @@ class ObjectKinds:
         if self._divided and more is not None and issubclass(cls, _loaded("numpy", "ndarray") or ()):
             size = _size_without_data
         return Kind(size=size, extra=_inline_values(obj, cls), more=more)
+
+
+def _instances(classes: tuple[type, ...]) -> Iterator[Any]:
+    """What there is of `classes`: tracked by the collector, or behind what it tracks and plain containers."""
+    waiting = [one for one in gc.get_objects() if not issubclass(type(one), types.ModuleType)]
+    yield from (one for one in waiting if issubclass(type(one), classes))
+    wanted: dict[int, bool] = {id(dict): True, id(tuple): True}  # by the id of a type: hashing one may run its code
+    while waiting:
+        chunk = waiting[-_CHUNK:]
+        del waiting[-_CHUNK:]
+        for one in referents_of_all(chunk):
+            is_wanted = wanted.get(id(type(one)))
+            if is_wanted is None:
+                is_wanted = wanted[id(type(one))] = issubclass(type(one), classes)
+            if is_wanted and not gc.is_tracked(one):
+                if type(one) is dict or type(one) is tuple:
+                    waiting.append(one)
+                else:
+                    yield one
 
 
 class _Blocks:
@@ -204,6 +238,13 @@ def _own_data(obj: Any) -> int:
 
 def _size_without_data(obj: Any) -> int:
     return sys.getsizeof(obj) - _own_data(obj)
+
+
+_SHARING: Final = (
+    *(("pyarrow", name) for name in ("Array", "ChunkedArray", "RecordBatch", "Table", "Buffer")),
+    ("torch", "Tensor"),
+)
+"""Whose data is apart from the object, so that no count of references tells who else has it."""
 
 
 def _library_readers(blocks: _Blocks, *, divided: bool) -> Iterator[tuple[int, Callable[[Any], list[Any]]]]:

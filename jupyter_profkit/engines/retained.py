@@ -7,6 +7,8 @@
   from inside. What has more references than these is kept by somebody else, and so
   is all behind it; the rest would go. This is how the garbage collector itself tells
   what is alive, so rings of objects count as what they are.
+* Data that Arrow or torch share between objects has no count of references: it is kept
+  if any other object in the process refers to it.
 * Classes, modules and the namespaces in `blocked` are always kept, and not entered.
 * A search has bounds, and so have all of them together; nothing of the user's is called.
 """
@@ -19,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from jupyter_profkit.engines.object_sizes import ObjectKinds
+from jupyter_profkit.engines.object_sizes import Block, ObjectKinds
 from jupyter_profkit.engines.referents import referents, referents_of_all
 
 __all__ = ["RetainedSizes"]
@@ -50,6 +52,7 @@ class RetainedSizes:
         self._blocked = blocked
         self._known = known
         self._kinds = ObjectKinds()
+        self._sharers: dict[int, set[int]] | None = None
         self._clock = clock
         self._deadline = clock() + time_limit
 
@@ -100,7 +103,9 @@ class RetainedSizes:
         waiting = [
             reached[key]
             for key, count in counts.items()
-            if count > _IMMORTAL or count - ours - self._known.get(key, 0) > inside[key]
+            if self._is_shared(key, reached)
+            or count > _IMMORTAL
+            or (type(reached[key]) is not Block and count - ours - self._known.get(key, 0) > inside[key])
             if key != id(obj)
         ]
         kept = set(map(id, waiting))
@@ -112,3 +117,11 @@ class RetainedSizes:
                     kept.add(id(one))
                     waiting.append(one)
         return kept
+
+    def _is_shared(self, key: int, reached: dict[int, Any]) -> bool:
+        """Whether it is data that an object refers to which was not reached."""
+        if type(reached[key]) is not Block:
+            return False
+        if self._sharers is None:
+            self._sharers = self._kinds.sharers()
+        return not self._sharers.get(key, set()) <= reached.keys()

@@ -198,7 +198,7 @@ def _table(obj: Any) -> str:
 
 def _index(obj: Any) -> str:
     try:
-        return f"{len(obj):,} labels"
+        return "1 label" if len(obj) == 1 else f"{len(obj):,} labels"
     except (AttributeError, TypeError, LookupError):  # one that was never made whole
         return ""
 

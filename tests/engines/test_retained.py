@@ -116,3 +116,25 @@ def test_a_graph_tells_it_for_each_object_and_its_own_references_do_not_count():
     assert 70_000 < by_name["x"] < 71_000
     assert 40_000 < by_name["shared"] < 41_000
     assert not found.notes
+
+
+_HOLDERS: list[dict] = []
+
+
+def test_data_that_arrow_shares_goes_with_the_last_that_has_it():
+    arrow, numpy = pytest.importorskip("pyarrow"), pytest.importorskip("numpy")
+    table = arrow.table({"a": numpy.arange(100_000), "b": numpy.arange(100_000.0)})
+    size = table.nbytes
+    assert retained(table) == pytest.approx(size, abs=1000)
+    held = {"part": table.slice(10, 5)}  # which the collector does not track
+    _HOLDERS.extend([held, {"table": table}])
+    assert retained(table) < 1000
+    assert retained(held["part"]) < 1000
+    both = [table, held.pop("part")]
+    assert retained(both) < 1000  # the other dictionary has the table, too
+    both.pop()
+    held["column"] = table["a"]
+    assert retained(table) == pytest.approx(size / 2, abs=1000)
+    del held["column"]
+    assert retained(table) == pytest.approx(size, abs=1000)
+    _HOLDERS.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 
 import pytest
@@ -173,3 +174,12 @@ def test_the_growth_of_a_stretch_of_code_is_measured():
     assert (record.type, record.growth, record.new) == ("Kept", 1000, 1000)
     assert len(kept) == 1000
     assert growth.since == "the start of In [7]"
+
+
+def test_classes_modules_and_globals_are_left_out_and_counted():
+    space = {"__name__": "crowded", **{f"name_{number}": [number] for number in range(200)}}
+    exec("class Thing:\n    def method(self): pass\nthing = Thing()\nthing.own = [thing.method]", space)
+    graph = draw_references([space["thing"]], names=["thing"], namespace={}, max_depth=4)
+    assert [node.type for node in graph.nodes] == ["Thing", "list", "method", "function"]
+    assert re.search(r"not drawn: \d to classes and to the globals and code of functions", graph.method.engine)
+    assert graph.method.engine in graph.report().method

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_profkit.views.emphasis import heaviest
+from jupyter_profkit.views.report import TableView
+from tests.specimens import SPECIMENS
 
 
 def weights_of(*weights: float, **rule: float) -> list[float]:
@@ -40,3 +43,18 @@ def test_nothing_that_does_not_stand_out_is_heavier_than_what_does(weights, whol
     found = weights_of(*weights, whole=whole, noise=noise)
     assert len(found) <= 3
     assert found == sorted(weights, reverse=True)[: len(found)]
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_in_no_table_more_than_three_rows_stand_out_but_for_the_line_that_raised(name: str) -> None:
+    report = SPECIMENS[name].report()
+    for part in report.parts:
+        if isinstance(part, TableView):
+            assert sum(row.strong for row in part.rows) <= 3 + bool(report.warning)
+
+
+def test_every_kind_of_table_with_bars_has_a_row_that_stands_out() -> None:
+    tables = [part for each in SPECIMENS.values() for part in each.report().parts if isinstance(part, TableView)]
+    barred = [table for table in tables if any(cell.bar for row in table.rows for cell in row.cells)]
+    assert len(barred) > 20
+    assert {table.caption for table in barred if not any(row.strong for row in table.rows)} == {"Recordings"}

@@ -212,7 +212,7 @@ class objleaks(Profiler):  # noqa: N801 - named as its magic
     kind = "leaks"
 
     def _measurement(self, frame: FrameType) -> Measurement:
-        return LeakMeasurement(shortnames=self.values.shortnames)
+        return LeakMeasurement(shortnames=self.values.shortnames, quiet=self.values.quiet)
 
 
 def objrefs(*objects: object, **options: Any) -> Any:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_profkit.cells.walking import walking
 from jupyter_profkit.engines.cycles import find_cycles
 from jupyter_profkit.engines.leaks import Group, SortedOut, sort_out
 from jupyter_profkit.engines.new_objects import NewObjects
@@ -18,6 +19,7 @@ from jupyter_profkit.engines.object_sizes import ObjectKinds
 from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.safe_repr import printable, type_name
+from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.leaks import CycleEdge, CycleRecord, LeakRecord, ObjectLeaks
 from jupyter_profkit.model.session import Method, Session
@@ -39,12 +41,20 @@ class LeakMeasurement:
     shell : the InteractiveShell, to name what it holds; the running one by default.
     namespace : the variables; the shell's by default.
     shortnames : types without their modules.
+    quiet : no line on how far the reading is.
     """
 
-    def __init__(self, shell: Any = None, namespace: dict[str, Any] | None = None, *, shortnames: bool = True) -> None:
+    def __init__(
+        self,
+        shell: Any = None,
+        namespace: dict[str, Any] | None = None,
+        *,
+        shortnames: bool = True,
+        quiet: bool = False,
+    ) -> None:
         self._shell = shell if shell is not None else running_shell()
         self._namespace = namespace
-        self._shortnames = shortnames
+        self._shortnames, self._quiet = shortnames, quiet
         self._new = NewObjects()
         self._laps: list[Counter[_Key]] = []
 
@@ -68,16 +78,17 @@ class LeakMeasurement:
             If the code froze or unfroze objects itself: then nothing can be told.
         """
         try:
-            return self._result(session)
+            with walking("%%objleaks", quiet=self._quiet) as step:
+                return self._result(session, step)
         finally:
             self._new.release()
 
-    def _result(self, session: Session) -> ObjectLeaks:
+    def _result(self, session: Session, step: Step) -> ObjectLeaks:
         if not self._new.is_known:
             raise TargetError(
                 "the cell called gc.freeze() or gc.unfreeze(), so its objects cannot be told from older ones"
             )
-        found = self._sorted_out()
+        found = self._sorted_out(step)
         names = PathNamer(self._holders().attribute_names())
         return ObjectLeaks(
             session,
@@ -92,8 +103,8 @@ class LeakMeasurement:
     def _holders(self) -> Holders:
         return Holders(self._shell, self._namespace)
 
-    def _sorted_out(self) -> SortedOut:
-        return sort_out(self._new, self._holders(), ours=[self._laps])
+    def _sorted_out(self, step: Step = no_step) -> SortedOut:
+        return sort_out(self._new, self._holders(), ours=[self._laps], step=step)
 
     def _method(self, found: SortedOut) -> Method:
         notes = [_ATOMS, *found.notes]

@@ -18,6 +18,7 @@ from jupyter_profkit.engines.notebook_owners import Cast, NotebookOwner, noteboo
 from jupyter_profkit.engines.process_memory import ProcessMemory, can_give_back, give_back, read_process_memory
 from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.safe_repr import describe, printable, type_name
+from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.engines.why import find_holders
 from jupyter_profkit.errors import MissingDependencyError, TargetError
 from jupyter_profkit.model.objects import MemoryHolder, MemoryPart, NamespaceMemory, ObjectHolders
@@ -36,6 +37,7 @@ def explain_holders(
     time_limit: float = 5.0,
     shell: Any = None,
     namespace: dict[str, Any] | None = None,
+    step: Step = no_step,
 ) -> ObjectHolders:
     """Who keeps an object alive, and the statement that ends each chain.
 
@@ -46,6 +48,7 @@ def explain_holders(
     time_limit : seconds after which the search ends with what it found.
     shell : the InteractiveShell, to name what it holds; the running one by default.
     namespace : the variables; the shell's by default.
+    step : told now and then how many objects were looked behind.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def explain_holders(
         )
     holders = Holders(shell if shell is not None else running_shell(), namespace)
     started, clock = time.time(), time.perf_counter()
-    found = find_holders(objects, holders, name, time_limit)
+    found = find_holders(objects, holders, name, time_limit, step=step)
     return ObjectHolders(
         Session("%objwhy", started, time.perf_counter() - clock),
         Method(
@@ -77,7 +80,7 @@ def explain_holders(
 
 
 def weigh_namespace(
-    *, trim: bool = False, shell: Any = None, namespace: dict[str, Any] | None = None
+    *, trim: bool = False, shell: Any = None, namespace: dict[str, Any] | None = None, step: Step = no_step
 ) -> NamespaceMemory:
     """What each variable holds, what IPython holds, and where the rest of the resident memory is.
 
@@ -86,6 +89,7 @@ def weigh_namespace(
     trim : give what is free in the C library back to the system first.
     shell : the InteractiveShell; the running one by default.
     namespace : the variables; the shell's by default.
+    step : told now and then how many objects were counted.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def weigh_namespace(
     given_back = give_back() if trim else None
     memory = read_process_memory()  # before the walk, which takes memory itself
     cast = notebook_owners(shell, namespace)
-    counts = count_holdings([one.owner for one in cast.owners], cast.blocked)
+    counts = count_holdings([one.owner for one in cast.owners], cast.blocked, step)
     holders = tuple(_memory_holders(cast, counts))
     parts = tuple(_parts(holders, counts, memory))
     duration = time.perf_counter() - clock

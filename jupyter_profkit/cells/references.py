@@ -20,6 +20,7 @@ from jupyter_profkit.engines.reference_holders import Holders
 from jupyter_profkit.engines.references import Walk, WalkOptions, walk_references
 from jupyter_profkit.engines.type_counts import count_types as count_all_types
 from jupyter_profkit.engines.type_counts import records_of
+from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts
 from jupyter_profkit.model.session import Method, Session
@@ -43,6 +44,7 @@ def draw_references(
     names: Sequence[str] = (),
     shell: Any = None,
     namespace: dict[str, Any] | None = None,
+    step: Step = no_step,
     **bounds: Any,
 ) -> ReferenceGraph:
     """What `objects` refer to, or with ``back=True`` what refers to them.
@@ -55,6 +57,7 @@ def draw_references(
     names : what the objects are called; the names of variables are found without.
     shell : the InteractiveShell, to name what it holds; the running one by default.
     namespace : the variables; the shell's by default.
+    step : told now and then how many references were read.
     **bounds : what to tell and how much of it, as `WalkOptions` has it; None is its default.
 
     Raises
@@ -73,7 +76,7 @@ def draw_references(
         **{name: value for name, value in bounds.items() if value is not None},
     )
     started, clock = time.time(), time.perf_counter()
-    walk = walk_references(objects, holders, options, names)
+    walk = walk_references(objects, holders, options, names, step=step)
     duration = time.perf_counter() - clock
     graph = ReferenceGraph(
         Session(" ".join(["%objrefs", *["-b"] * options.back, *names]), started, duration),

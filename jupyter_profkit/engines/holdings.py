@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from jupyter_profkit.engines.object_sizes import ObjectKinds
 from jupyter_profkit.engines.referents import referents_of_all
+from jupyter_profkit.engines.walks import Step, no_step
 
 __all__ = ["HoldingCounts", "Owner", "count_holdings"]
 
@@ -69,15 +70,16 @@ class HoldingCounts:
         return sum(self.n_objects) + self.n_shared
 
 
-def count_holdings(owners: Sequence[Owner], blocked: Iterable[Any] = ()) -> HoldingCounts:
+def count_holdings(owners: Sequence[Owner], blocked: Iterable[Any] = (), step: Step = no_step) -> HoldingCounts:
     """Count what each of `owners` holds.
 
     Parameters
     ----------
     owners : in the order of their claims; those of the system stand last.
     blocked : containers that nobody owns, and that no walk enters.
+    step : told now and then how many objects were counted.
     """
-    walk = _Walk(owners, blocked)
+    walk = _Walk(owners, blocked, step)
     for number in range(len(owners)):
         walk.claim(number)
     walk.count_shared()
@@ -85,7 +87,8 @@ def count_holdings(owners: Sequence[Owner], blocked: Iterable[Any] = ()) -> Hold
 
 
 class _Walk:
-    def __init__(self, owners: Sequence[Owner], blocked: Iterable[Any]) -> None:
+    def __init__(self, owners: Sequence[Owner], blocked: Iterable[Any], step: Step = no_step) -> None:
+        self._step_on = step
         self._owners = owners
         self._kinds = ObjectKinds(divided=True)
         self._plain: dict[int, int] = {}
@@ -98,14 +101,18 @@ class _Walk:
 
     def claim(self, number: int) -> None:
         """Walk all that one owner reaches."""
-        roots = self._owners[number].roots
+        roots = list(self._owners[number].roots)
         if self._owners[number].takes_left:
             roots = [one for one in roots if id(one) not in self._label]
-        stack = self._fresh(roots, number)
+        stack: list[Any] = []
+        while roots:
+            self._step_on(self.counts.n_all)
+            stack += self._fresh(_cut_off(roots), number)
         while stack:
             chunk = _cut_off(stack)
             held = _seen_from(chunk)
             while held:  # one list may hold a million
+                self._step_on(self.counts.n_all)
                 stack += self._fresh(self._count_single(_cut_off(held), number), number)
             stack += self._fresh(self._told_by_libraries(chunk), number)
 
@@ -215,6 +222,7 @@ class _Walk:
         """Take the objects in `stack`, and all behind them, from `owner`."""
         label, counts = self._label, self.counts
         while stack:
+            self._step_on(counts.n_all)
             taken = []
             for obj in _cut_off(stack):
                 if label.get(id(obj), owner) != owner:  # single atoms have no label
@@ -248,6 +256,7 @@ class _Walk:
         stack = list(meetings.values())
         size = 0
         while stack:
+            self._step_on(self.counts.n_all)
             chunk = _cut_off(stack)
             size += sum(map(self._kinds.size_of, chunk))
             for obj in self._held_by(chunk):

@@ -31,6 +31,7 @@ from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.roots import Root, pending_tasks, registries, roots_of
 from jupyter_profkit.engines.safe_repr import exact_name, printable
+from jupyter_profkit.engines.walks import Step, no_step
 
 __all__ = ["Group", "SortedOut", "sort_out"]
 
@@ -70,6 +71,8 @@ def sort_out(
     ours: Sequence[Any] = (),
     time_limit: float = 10.0,
     clock: Callable[[], float] = time.perf_counter,
+    *,
+    step: Step = no_step,
 ) -> SortedOut:
     """Tell the new objects by name and type.
 
@@ -80,8 +83,9 @@ def sort_out(
     ours : what was made to measure; it is not told, nor what it refers to.
     time_limit : seconds after which names are no longer looked for.
     clock : seconds.
+    step : told now and then how many of the objects have a name.
     """
-    sorter = _Sorter(new, holders, clock() + time_limit, clock)
+    sorter = _Sorter(new, holders, clock() + time_limit, clock, step=step)
     try:
         sorter.leave_out(ours)
         return sorter.run()
@@ -99,10 +103,12 @@ class _Entry:
 
 
 class _Sorter:
-    def __init__(self, new: NewObjects, holders: Holders, deadline: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, new: NewObjects, holders: Holders, deadline: float, clock: Callable[[], float], *, step: Step
+    ) -> None:
         self._new = new
         self._holders = holders
-        self._deadline, self._clock = deadline, clock
+        self._deadline, self._clock, self._step_on = deadline, clock, step
         self._is_cut = False
         self._kinds = ObjectKinds()
         self._namer = PathNamer(holders.attribute_names())
@@ -147,6 +153,7 @@ class _Sorter:
             held.clear()
 
     def _is_late(self) -> bool:
+        self._step_on(len(self._entry_of))
         self._is_cut = self._is_cut or self._clock() > self._deadline
         return self._is_cut
 

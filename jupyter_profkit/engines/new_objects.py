@@ -28,14 +28,17 @@ from __future__ import annotations
 import gc
 import sys
 import time
+import traceback
 import types
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
 
 from jupyter_profkit.engines.large_atoms import LargeAtoms
 from jupyter_profkit.engines.safe_repr import module_dict
 
 __all__ = ["NewObjects"]
+
+T = TypeVar("T")
 
 _HAS_GIL: Final = "t" not in getattr(sys, "abiflags", "") and getattr(sys, "_is_gil_enabled", lambda: True)()
 _KEEPS_ORDER: Final = sys.version_info < (3, 14) and _HAS_GIL
@@ -61,7 +64,7 @@ class NewObjects:
         self.collecting = 0.0
         """Seconds that it took."""
         self._is_running = False
-        self._is_looking = False
+        self._watcher: Any = None
         self._mark: list[Any] = []
         self._known_new: set[int] = set()
         self._known_old: frozenset[int] = frozenset()
@@ -72,20 +75,38 @@ class NewObjects:
 
     def start(self) -> None:
         """Begin; what waits to be collected is collected first."""
+        try:
+            self._start()
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # a shell keeps them, and they have lists of all objects
+            self._end()
+            raise
+
+    def _start(self) -> None:
         self._atoms.note()
         self._untracked = list(_untracked_by_name())  # a dictionary of numbers would be large data of ours
         self._n_frozen = gc.get_freeze_count()
-        self._is_running = self._is_looking = True
-        gc.callbacks.append(self._on_collection)
-        gc.collect()  # sets the mark, which is the first object of the young generations then
-        self._is_looking = False
+        self._is_running = True
+        self._watcher = self._on_collection  # made before the mark
+        gc.collect()
+        self._mark = [self]  # the first object of the young generations
+        gc.callbacks.append(self._watcher)
         before = gc.get_objects()
         self.n_before = len(before)
         if not self.is_exact:
             self._known_old = frozenset(map(id, before))
 
     def look(self) -> None:
-        """Find what is new until now, and go on."""
+        """Find what is new until now, and go on; nothing is known any more if that is interrupted."""
+        try:
+            self._look()
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)
+            self.is_known = False
+            self.release()
+            raise
+
+    def _look(self) -> None:
         self._drop()
         if self._n_frozen > 0 and not gc.get_freeze_count():
             self.is_known = False  # the code unfroze what it found, and that stands behind the mark now
@@ -93,11 +114,7 @@ class NewObjects:
         if ids is None:
             self.is_known = False  # the code froze the mark
             return
-        self._is_looking = True
-        try:
-            found = _collected()
-        finally:
-            self._is_looking = False
+        found = self._unwatched(_collected)
         own = {id(self), id(self._mark), id(found), id(ids), *self._tracked_since()}
         _split(found, ids, own, self.garbage, self.alive)
         self.atoms += self._atoms.new()
@@ -110,8 +127,12 @@ class NewObjects:
         try:
             self.look()
         finally:
-            while self._on_collection in gc.callbacks:
-                gc.callbacks.remove(self._on_collection)
+            self._end()
+
+    def _end(self) -> None:
+        self._is_running = False
+        self._unwatch()
+        self._watcher = None
 
     def release(self) -> None:
         """Let go of every object; the collector frees what nobody held."""
@@ -119,12 +140,29 @@ class NewObjects:
         self._mark.clear()
         self._atoms = LargeAtoms()
 
+    def _unwatched(self, collect: Callable[[], T]) -> T:
+        """A collection of our own. An interrupt that comes meanwhile would be raised in the callback, and be lost."""
+        is_watched = self._watcher in gc.callbacks
+        self._unwatch()
+        if self.is_exact and self._mark:
+            self._known_new |= self._ids() or set()
+        try:
+            return collect()
+        finally:
+            self._mark = [self]
+            if is_watched:
+                gc.callbacks.append(self._watcher)
+
+    def _unwatch(self) -> None:
+        while self._watcher in gc.callbacks:
+            gc.callbacks.remove(self._watcher)
+
     def _drop(self) -> None:
         had_garbage = bool(self.garbage)
         for objects in (self.alive, self.garbage, self.atoms):
             objects.clear()
         if had_garbage:
-            gc.collect()
+            self._unwatched(gc.collect)
 
     def _ids(self) -> set[int] | None:
         """The addresses at which something new is or was; None if the mark is nowhere."""
@@ -147,7 +185,7 @@ class NewObjects:
         return [address for name, address in self._untracked if now.get(name) == address]
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "stop" and not self._is_looking:
+        if phase == "stop":
             self.n_collected += info["collected"]
             self.collecting += time.perf_counter() - self._began
         if info["generation"] == 2 and self.is_exact:
@@ -186,13 +224,15 @@ def _split(found: list[Any], ids: set[int], own: set[int], garbage: list[Any], a
 def _collected() -> list[Any]:
     """What a collection finds unreachable, kept from being freed."""
     flags, n_before = gc.get_debug(), len(gc.garbage)
-    gc.set_debug(gc.DEBUG_SAVEALL)
     found: list[Any] = []
     try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         found = gc.garbage[n_before:]
     finally:
-        gc.set_debug(flags)
-        if not flags & gc.DEBUG_SAVEALL:
-            del gc.garbage[n_before:]
+        try:
+            gc.set_debug(flags)
+        finally:  # an interrupt may come between the two
+            if not flags & gc.DEBUG_SAVEALL:
+                del gc.garbage[n_before:]
     return found

@@ -34,6 +34,7 @@ from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.reference_names import ReferenceNamer
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import printable
+from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.model.references import ReferenceEdge, ReferenceNode
 
 __all__ = ["Walk", "WalkOptions", "walk_references"]
@@ -90,6 +91,8 @@ def walk_references(
     options: WalkOptions,
     names: Sequence[str] = (),
     clock: Callable[[], float] = time.perf_counter,
+    *,
+    step: Step = no_step,
 ) -> Walk:
     """Follow the references of some objects.
 
@@ -101,8 +104,9 @@ def walk_references(
     options : bounds, and what to tell.
     names : what the objects are called by those who ask.
     clock : seconds, for the time limit.
+    step : told now and then how many references were read.
     """
-    walker = (_BackwardWalker if options.back else _ForwardWalker)(starts, holders, options, clock)
+    walker = (_BackwardWalker if options.back else _ForwardWalker)(starts, holders, options, clock, step=step)
     try:
         walker.run(names)
         notes = tuple(walker.notes())
@@ -116,12 +120,13 @@ class _Walker:
     """What both directions share: the levels, the bounds, the notes."""
 
     def __init__(
-        self, starts: Sequence[Any], holders: Holders, options: WalkOptions, clock: Callable[[], float]
+        self, starts: Sequence[Any], holders: Holders, options: WalkOptions, clock: Callable[[], float], *, step: Step
     ) -> None:
         self._starts = starts
         self._holders = holders
         self._options = options
         self._clock = clock
+        self._step_on = step
         self._deadline = clock() + options.time_limit
         self._late = False
         self._predicates = Predicates(options.keep, options.highlight)
@@ -193,6 +198,7 @@ class _Walker:
         return id(obj) not in self._options.ignore and self._predicates.keeps(obj)
 
     def _is_late(self) -> bool:
+        self._step_on(self.n_references)
         self._late = self._late or self._clock() > self._deadline
         return self._late
 
@@ -276,8 +282,8 @@ class _Holding:
 class _BackwardWalker(_Walker):
     """What refers to objects."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, step: Step) -> None:
+        super().__init__(*args, step=step)
         self._own: list[list[Any]] = []  # every list of users' objects that this level made
         self._frames = frozenset(_running_frames())
         self._n_seen: dict[int, int] = {}

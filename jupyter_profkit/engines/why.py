@@ -42,6 +42,7 @@ from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
 from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
 from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
+from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.model.objects import ChainStep, HolderChain
 
 __all__ = ["Found", "find_holders"]
@@ -79,6 +80,8 @@ def find_holders(
     name: str = "",
     time_limit: float = 5.0,
     clock: Callable[[], float] = time.perf_counter,
+    *,
+    step: Step = no_step,
 ) -> Found:
     """The chains that keep the one object in `starts` alive, shortest first.
 
@@ -90,8 +93,9 @@ def find_holders(
     name : what the object is called by those who ask.
     time_limit : seconds after which nothing more is followed.
     clock : seconds.
+    step : told now and then how many objects were looked behind.
     """
-    search = _HolderSearch(starts, holders, name, clock() + time_limit, clock)
+    search = _HolderSearch(starts, holders, name, clock() + time_limit, clock, step=step)
     try:
         return search.run()
     finally:
@@ -100,13 +104,21 @@ def find_holders(
 
 class _HolderSearch:
     def __init__(
-        self, starts: Sequence[Any], holders: Holders, name: str, deadline: float, clock: Callable[[], float]
+        self,
+        starts: Sequence[Any],
+        holders: Holders,
+        name: str,
+        deadline: float,
+        clock: Callable[[], float],
+        *,
+        step: Step,
     ) -> None:
         self._starts = starts
         self._holders = holders
         self._name = name
         self._deadline = deadline
         self._clock = clock
+        self._step_on = step
         self._late = False
         self._registries = dict(registries())
         self._keepers = Keepers(holders)
@@ -194,6 +206,8 @@ class _HolderSearch:
             level = behind
 
     def _is_late(self) -> bool:
+        """Whether to end; asked about each thousand of objects."""
+        self._step_on(len(self._owners))
         self._late = self._late or self._clock() > self._deadline or len(self._objects) > _MAX_OBJECTS
         return self._late
 

@@ -26,15 +26,22 @@ class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
     def objwhy(self, line: str) -> Result | None:
         from jupyter_profkit.cells.expressions import evaluate_one
         from jupyter_profkit.cells.objects import explain_holders
+        from jupyter_profkit.cells.walking import walking
+        from jupyter_profkit.engines.safe_repr import printable
         from jupyter_profkit.errors import TargetError
 
         values = self.parse(OBJWHY, line)
         with usage_errors():
             if not values.rest:
                 raise TargetError("give the object to explain, as a variable or an expression: %objwhy x")
-            objects = [evaluate_one(values.rest, self.shell.user_ns)]
-            result = explain_holders(objects, name=values.rest, time_limit=values.time_limit, shell=self.shell)
-        del objects
+            with walking(f"%objwhy {printable(values.rest)}", quiet=values.quiet) as step:
+                result = explain_holders(
+                    [evaluate_one(values.rest, self.shell.user_ns)],
+                    name=values.rest,
+                    time_limit=values.time_limit,
+                    shell=self.shell,
+                    step=step,
+                )
         return self._hand_out(result, values)
 
     objwhy.__doc__ = OBJWHY.help()
@@ -43,10 +50,11 @@ class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
     @line_magic
     def memwhos(self, line: str) -> Result | None:
         from jupyter_profkit.cells.objects import weigh_namespace
+        from jupyter_profkit.cells.walking import walking
 
         values = self.parse_alone(MEMWHOS, line)
-        with usage_errors():
-            result = weigh_namespace(trim=values.trim, shell=self.shell)
+        with usage_errors(), walking("%memwhos", quiet=values.quiet) as step:
+            result = weigh_namespace(trim=values.trim, shell=self.shell, step=step)
         return self._hand_out(result, values)
 
     memwhos.__doc__ = MEMWHOS.help()

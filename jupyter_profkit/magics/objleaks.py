@@ -38,5 +38,5 @@ class LeakMagics(configurable_magics(OBJLEAKS)):  # type: ignore[misc]
     def _open(self, values: Values, _filename: str) -> Opened:
         from jupyter_profkit.cells.leaks import LeakMeasurement
 
-        measurement = LeakMeasurement(self.shell, shortnames=values.shortnames)
+        measurement = LeakMeasurement(self.shell, shortnames=values.shortnames, quiet=values.quiet)
         return Opened(measurement, lambda result: self.deliver(result, values), repeat=values.repeat)

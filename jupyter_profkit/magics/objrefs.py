@@ -67,15 +67,22 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     def _graph(self, values: Values) -> Result:
         from jupyter_profkit.cells.expressions import evaluate, evaluate_one
         from jupyter_profkit.cells.references import draw_references
+        from jupyter_profkit.cells.walking import walking
 
+        ignored = [evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore]
         names, objects = evaluate(values.rest, self.shell.user_ns)
-        return draw_references(
-            objects,
-            names=names,
-            shell=self.shell,
-            extra_ignore=[evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore],
-            **values.only(OBJREFS_GRAPH),
-        )
+        try:
+            with walking("%objrefs", quiet=values.quiet) as step:
+                return draw_references(
+                    objects,
+                    names=names,
+                    shell=self.shell,
+                    extra_ignore=ignored,
+                    step=step,
+                    **values.only(OBJREFS_GRAPH),
+                )
+        finally:  # a traceback keeps this frame
+            del ignored, objects
 
     def _boxes(self, values: Values) -> Result:
         from jupyter_profkit.cells.expressions import evaluate

@@ -78,7 +78,7 @@ class LeakMeasurement:
             If the code froze or unfroze objects itself: then nothing can be told.
         """
         try:
-            with walking("%%objleaks", quiet=self._quiet) as step:
+            with walking("what is left", quiet=self._quiet) as step:
                 return self._result(session, step)
         finally:
             self._new.release()

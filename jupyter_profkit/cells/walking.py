@@ -1,6 +1,6 @@
 """A walk over the heap as the user meets it: a line on its progress, and nothing left of it if it is interrupted.
 
-with walking("%objwhy df") as step:
+with walking("who holds df") as step:
     found = explain_holders([df], step=step)
 """
 

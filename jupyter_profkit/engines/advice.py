@@ -80,7 +80,7 @@ def _statement(expression: str, link: Link) -> str:
     if not accessors or not all(accessors) or len(accessors) > _MANY:
         return ""
     places = [f"{expression}{accessor}" for accessor in accessors]
-    if id(kind) in _REPLACE:
+    if id(kind) in _REPLACE or _is_writable_array(link.owner):
         return f"{' = '.join(places)} = None"
     if id(kind) in _DELETE or all(_is_own_attribute(link.owner, label) for label in link.labels):
         return f"del {', '.join(places)}"
@@ -104,7 +104,18 @@ def _may_be_changed(owner: Any) -> bool:
     kind = type(owner)
     if id(kind) in _DELETE | _REPLACE or kind in _TRANSPARENT or kind is functools._lru_cache_wrapper:
         return True
+    if _is_array(owner):
+        return True
     return is_users_class(owner if issubclass(kind, type) else kind)
+
+
+def _is_array(owner: Any) -> bool:
+    """Whether it is an array of NumPy's own type, so that to put something in runs no code of the user's."""
+    return type(owner) is getattr(sys.modules.get("numpy"), "ndarray", None)
+
+
+def _is_writable_array(owner: Any) -> bool:
+    return _is_array(owner) and bool(owner.flags.writeable)
 
 
 def is_users_class(cls: type) -> bool:

@@ -4,8 +4,8 @@
     arrays.holding([x])         [an array with x among its objects, a view into x]
     contents(arrays)            what any container refers to, an array too
 
-An array is found where something that the collector tracks refers to it, in one read
-of the heap that later questions share. Only views and arrays of objects count; there
+An array is found where something that the collector tracks refers to it, or another
+array, in one read of the heap that later questions share. Only views and arrays of objects count; there
 are none before NumPy is loaded.
 """
 
@@ -67,6 +67,11 @@ class ArrayHolders:
                 break
             plain = [one for one in tracked[start : start + _CHUNK] if not issubclass(type(one), types.ModuleType)]
             found.update((id(one), one) for one in referents_of_all(plain) if type(one) is array)
+        waiting = list(found.values())
+        while waiting and not stop():  # what only another array has: a base, an array among objects
+            inner = {id(one): one for one in array_contents(waiting.pop()) if type(one) is array}
+            waiting += [one for key, one in inner.items() if key not in found]
+            found.update(inner)
         self.arrays += [one for one in found.values() if one.base is not None or one.dtype.hasobject]
 
 

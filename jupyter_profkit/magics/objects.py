@@ -34,7 +34,7 @@ class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
         with usage_errors():
             if not values.rest:
                 raise TargetError("give the object to explain, as a variable or an expression: %objwhy x")
-            with walking(f"%objwhy {printable(values.rest)}", quiet=values.quiet) as step:
+            with walking(f"who holds {printable(values.rest)}", quiet=values.quiet) as step:
                 result = explain_holders(
                     [evaluate_one(values.rest, self.shell.user_ns)],
                     name=values.rest,
@@ -53,7 +53,7 @@ class ObjectMagics(configurable_magics(OBJWHY, MEMWHOS)):  # type: ignore[misc]
         from jupyter_profkit.cells.walking import walking
 
         values = self.parse_alone(MEMWHOS, line)
-        with usage_errors(), walking("%memwhos", quiet=values.quiet) as step:
+        with usage_errors(), walking("whose memory it is", quiet=values.quiet) as step:
             result = weigh_namespace(trim=values.trim, shell=self.shell, step=step)
         return self._hand_out(result, values)
 

@@ -72,7 +72,7 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
         ignored = [evaluate_one(text, self.shell.user_ns) for text in values.extra_ignore]
         names, objects = evaluate(values.rest, self.shell.user_ns)
         try:
-            with walking("%objrefs", quiet=values.quiet) as step:
+            with walking("references", quiet=values.quiet) as step:
                 return draw_references(
                     objects,
                     names=names,

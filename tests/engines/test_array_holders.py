@@ -58,7 +58,7 @@ def test_the_advice_frees_what_an_array_holds():
     space = {**NOTEBOOK, "array": numpy.array([Mortal()], dtype=object)}
     alive = weakref.ref(space["array"][0])
     (chain,) = explain_holders([alive()], namespace=space).chains
-    assert (chain.kind, chain.name, chain.free) == ("variable", "array", "del array")
+    assert (chain.kind, chain.name, chain.free) == ("variable", "array", "array[0] = None")
     exec(chain.free, space)
     gc.collect()
     assert alive() is None

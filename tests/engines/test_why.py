@@ -8,6 +8,7 @@ import gc
 import weakref
 from collections import OrderedDict, deque
 
+import numpy as np
 import pytest
 
 from jupyter_profkit.engines import why
@@ -56,6 +57,12 @@ def look(space, name="b"):
     return find_holders([space[name]], Holders(None, space), name)
 
 
+def array(values, is_writable=True):
+    made = np.array(values, dtype=object)
+    made.flags.writeable = is_writable
+    return made
+
+
 WAYS = {
     "dict": (lambda b: {"k": b}, "['k']", "del x['k']"),
     "two keys": (lambda b: {"k": b, 3: b}, "['k']", "del x['k'], x[3]"),
@@ -65,6 +72,13 @@ WAYS = {
     "tuple": (lambda b: (0, b), "[1]", "del x"),
     "tuple in a list": (lambda b: [(0, b)], "[0][1]", "x[0] = None"),
     "deep": (lambda b: {"a": [holding(Big, child=b)]}, "['a'][0].child", "del x['a'][0].child"),
+    "array": (lambda b: array([None, b]), "[1]", "x[1] = None"),
+    "array of rows": (lambda b: array([[1, 2], [b, 3]]), "[1, 0]", "x[1, 0] = None"),
+    "array in an attribute": (lambda b: holding(Big, a=array([b])), ".a[0]", "x.a[0] = None"),
+    "view": (lambda b: array([1, b])[1:], ".base[1]", "x.base[1] = None"),
+    "array in an array": (lambda b: array([array([b]), 1]), "[0][0]", "x[0][0] = None"),
+    "read-only array": (lambda b: array([b], is_writable=False), "[0]", "del x"),
+    "array of records": (lambda b: np.array([(1, b)], [("n", int), ("o", object)]), "['o'][0]", "del x"),
     "set": (lambda b: {b}, "", "del x"),
     "odd key": (lambda b: {(1, 2): b}, "[2 items]", "del x"),
     "attribute": (lambda b: holding(Big, child=b), ".child", "del x.child"),

@@ -231,7 +231,7 @@ def test_an_object_in_nothing_but_a_cycle_is_said_to_be_garbage(kernel):
 
 def test_the_report_is_words_and_a_table(kernel):
     kernel.run("b = make(); d = {'k': [b]}")
-    (bundle,) = kernel.run("%objwhy b").displays
+    bundle = kernel.run("%objwhy b").displays[-1]
     assert set(bundle) == {"text/plain", "text/html"}
     assert "b (Big) is kept alive by variable b and variable d." in bundle["text/plain"]
     assert "d[&#x27;k&#x27;][0] = None" in re.sub(r"</?span[^>]*>", "", bundle["text/html"])

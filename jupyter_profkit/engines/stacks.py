@@ -22,11 +22,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
@@ -35,6 +37,7 @@ from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.idle import IdleMeter
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
+from jupyter_profkit.engines.shell_threads import frames_of
 from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
 from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
@@ -57,6 +60,14 @@ _LONGEST_CYCLE: Final = 12
 _MOST_OF_THE_TIME: Final = 0.05
 _LONGEST_PAUSE: Final = 10
 _LONGEST_SOURCE: Final = 80
+
+
+_CALLBACKS: Final = frozenset(
+    str(Path(__file__).with_name(f"{name}.py"))
+    for name in ("await_tracer", "blocks", "line_ledger", "line_tracers", "pauses", "relief", "scoped_profiler")
+)
+"""Files whose functions the interpreter calls on behalf of the measured code."""
+_DEEPEST_CALLBACK: Final = 12
 
 
 _SUSPENDED: Final = (lambda: None).__code__
@@ -161,6 +172,7 @@ class StackSampler:
         """The code of each frame, innermost first; a function that calls itself stands there once."""
         codes: list[CodeType] = []
         base, filename = self._base, self._filename
+        frame = _looked_on(frame)
         while frame is not None:
             code = frame.f_code
             if frame is base and self._block is not None:
@@ -345,6 +357,18 @@ def _split(codes: Sequence[CodeType]) -> tuple[Sequence[CodeType], Sequence[Code
     found = codes.index(_SUSPENDED)
     loop = max((n for n, code in enumerate(codes) if code.co_name == "_run_once"), default=found)
     return codes[:found], codes[max(loop, found) + 1 :]
+
+
+def _looked_on(frame: FrameType | None) -> FrameType | None:
+    """The frame of the measured code if a callback of ours runs for it: it is there that time passes.
+
+    A signal that comes in a C function waits for the next Python function, which is often one of these.
+    """
+    found = frame
+    for each in itertools.islice(frames_of(frame), _DEEPEST_CALLBACK):
+        if each.f_code.co_filename in _CALLBACKS and each.f_back is not None and not is_own_code(each.f_back.f_code):
+            found = each.f_back
+    return found
 
 
 def _outside_of_us(frame: FrameType | None) -> FrameType | None:

@@ -15,7 +15,7 @@ from itertools import pairwise
 import pytest
 
 from jupyter_profkit import cprofile
-from jupyter_profkit.engines import stacks
+from jupyter_profkit.engines import functions, scoped_profiler, stacks
 from jupyter_profkit.engines.functions import FunctionEngine
 from jupyter_profkit.engines.stacks import OUTSIDE, StackSampler
 from jupyter_profkit.engines.timers import SignalPacer, ThreadPacer, pacer_for
@@ -417,3 +417,37 @@ def test_the_deepest_tree_that_is_made_survives_json():
     assert depth == 64
     assert TimeProfile.from_json(profile.to_json()) == profile.result
     assert not math.isnan(profile.stacks.total)
+
+
+def of_our_file(path, source):
+    """A function as if it stood in a file of this package."""
+    namespace = {"sys": sys}
+    exec(compile(source, path, "exec"), namespace)
+    return namespace["made"]
+
+
+def test_time_in_a_callback_of_ours_is_that_of_the_code_which_it_was_called_for():
+    made = of_our_file(scoped_profiler.__file__, "def made(look): return look(sys._getframe())")
+    here = sys._getframe()
+    assert made(lambda frame: stacks._looked_on(frame) is here)
+    assert made(lambda frame: stacks._looked_on(sys._getframe()) is here)  # the callback calls others
+    start = of_our_file(functions.__file__, "def made(inner, look): return inner(look)")
+    assert start(made, lambda frame: stacks._looked_on(frame) is frame)  # we ourselves begin or end
+
+
+def test_tasks_that_only_go_on_and_wait_again_are_seen():
+    async def hop(n):
+        for _ in range(n):
+            await asyncio.sleep(0)
+
+    async def main():
+        engine, sampler = FunctionEngine("/tmp/ipykernel_1/92.py"), StackSampler("/tmp/ipykernel_1/92.py")
+        sampler.start()
+        engine.start()
+        await asyncio.gather(*(hop(400) for _ in range(40)))
+        engine.stop()
+        sampler.stop()
+        return sampler.tree(), engine.duration
+
+    tree, duration = asyncio.run(main())
+    assert tree.total > 0.8 * duration

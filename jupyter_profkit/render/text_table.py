@@ -27,7 +27,7 @@ _UNDER = "      "
 """Before what stands under its row."""
 _LEAST_CODE = 20
 """Columns that code must have beside its figures."""
-_LEAST_WHOLE = 30
+_LEAST_WHOLE = 24
 """Columns that a text which goes on in the next line must have there."""
 
 
@@ -52,7 +52,11 @@ _STEPS = (
     _Step(7, 16, 1, stacked=True),
     _Step(5, 16, 1, stacked=True),
 )
-_WORDS_FIRST = (_Step(), _Step(9, 40), _Step(9, 24), *(replace(step, stacked=False) for step in _STEPS[1:]))
+_WORDS_FIRST = (
+    _Step(),
+    *(_Step(9, 40), _Step(9, 24), _Step(9, 24, 1), _Step(9, 16, 1)),
+    *(replace(step, stacked=False) for step in _STEPS[1:]),
+)
 """Where no words wait for room at the end, those in columns are cut before short titles are divided."""
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_profkit.cells.cell_marks import CellMarks
 from jupyter_profkit.cells.live import LiveCurve
 from jupyter_profkit.cells.meanwhile import Meanwhile, Show
 from jupyter_profkit.cells.memory_limit import limit_of, with_limit
@@ -24,6 +25,7 @@ from jupyter_profkit.model.session import Session
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
 from jupyter_profkit.results import last
+from jupyter_profkit.source import running_shell
 
 __all__ = ["TimelineMeasurement", "find_timeline", "last_timeline", "record_alongside", "record_process"]
 
@@ -55,12 +57,16 @@ class TimelineMeasurement:
         self._live = live
         # The peak of another process, or of a sum, belongs to no statement here.
         self._statements = None if values.attach is not None or values.children else statements
+        shell = running_shell()
+        self._cells = CellMarks(shell, self._engine) if shell is not None and values.attach is None else None
         self._limit = limit_of(values.limit)
         if self._limit is not None and values.attach is not None:
             raise OptionError("--limit is for this process; --attach records another one")
 
     def start(self) -> None:
         self._engine.start()
+        if self._cells is not None:
+            self._cells.start()
         if self._limit is not None:
             self._limit.start()
         if self._statements is not None:
@@ -76,6 +82,8 @@ class TimelineMeasurement:
         if self._live is not None:
             self._live.end()
         self._engine.stop()
+        if self._cells is not None:
+            self._cells.stop()
         if self._limit is not None:
             self._limit.stop()
 

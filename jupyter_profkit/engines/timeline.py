@@ -25,6 +25,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import replace
 from itertools import pairwise
 
 from jupyter_profkit.engines import sampler
@@ -213,7 +214,7 @@ class TimelineEngine:
             session=session,
             method=Method(self._description(records), peak is not None, n_samples, notes=tuple(self._notes(records))),
             samples=tuple(samples),
-            marks=tuple(sorted(self._marks, key=lambda mark: (mark.start, mark.level))),
+            marks=tuple(sorted(_below_cells(self._marks), key=lambda mark: (mark.start, mark.level))),
             exact_peak=peak,
             peak_at=peak_at,
             interval=self.interval,
@@ -265,6 +266,12 @@ class TimelineEngine:
         gap = max(gaps, default=0.0)
         if gap > max(_LONGEST_GAP, 10 * self.interval):
             yield f"no samples for {format_seconds(gap)} from {times[gaps.index(gap)]:.2f} s on: the machine was busy"
+
+
+def _below_cells(marks: list[Mark]) -> Iterator[Mark]:
+    """The marks of what ran in cells stand below those of the cells."""
+    depth = 1 + max((mark.level for mark in marks if mark.kind == "cell"), default=-1)
+    return (mark if mark.kind == "cell" else replace(mark, level=mark.level + depth) for mark in marks)
 
 
 def _height(point: tuple[float, int]) -> tuple[int, float]:
@@ -399,18 +406,19 @@ def mark(label: str) -> Iterator[None]:
         return
     level = _level.get()
     _level.set(level + 1)
-    start, rss_start = time.monotonic(), _own_rss()
+    start, rss_start = time.monotonic(), read_own_rss()
     try:
         yield
     finally:
-        end, rss_end = time.monotonic(), _own_rss()
+        end, rss_end = time.monotonic(), read_own_rss()
         _level.set(level)  # a token could not be used in another context, where a generator may go on
         for engine in engines:
             engine.mark(label, start, end, rss_start=rss_start, rss_end=rss_end, level=level, kind="region")
 
 
-def _own_rss() -> int | None:
+def read_own_rss() -> int | None:
+    """Bytes resident in this process, None where that cannot be told."""
     try:
         return read_rss(os.getpid())
-    except (OSError, ImportError):  # the mark is there without it
+    except (OSError, ImportError, ValueError, IndexError):  # the mark is there without it
         return None

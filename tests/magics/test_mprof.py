@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import re
 import sys
@@ -203,6 +204,31 @@ def test_several_recordings_are_laid_over_each_other(kernel: Kernel) -> None:
     assert "wrote both.png" in reply.stdout
     reply = kernel.run("""%mprof_plot one -t "it's mine" two -q -v pair""")
     assert kernel.value("pair == [one, two.result]") == "True"
+
+
+def test_cells_that_run_in_a_recording_are_marked(kernel: Kernel) -> None:
+    before = kernel.value("{name: len(found) for name, found in get_ipython().events.callbacks.items()}")
+    first = kernel.run("from jupyter_profkit import mark, mprof\nspan = mprof().__enter__()")
+    second = kernel.run(
+        "import mmap\nbig = mmap.mmap(-1, 30 << 20)\n"
+        "with mark('inside'):\n    for page in range(0, 30 << 20, 4096): big[page] = 1"
+    )
+    third = kernel.run("get_ipython().run_cell('nested = 1')\nspan.__exit__(None, None, None)")
+    one, two, three = (f"In [{reply.content['execution_count']}]" for reply in (first, second, third))
+    marks = kernel.value("[(m.label, m.kind, m.level) for m in span.marks]")
+    assert ast.literal_eval(marks) == [
+        (one, "cell", 0),
+        (two, "cell", 0),
+        ("inside", "region", 2),
+        (three, "cell", 0),
+        ("nested = 1", "cell", 1),
+    ]
+    rises = kernel.value("[round((m.rss_end - m.rss_start) / 2**20) for m in span.marks if m.label == '" + two + "']")
+    assert rises == "[30]"
+    assert kernel.value("{name: len(found) for name, found in get_ipython().events.callbacks.items()}") == before
+    alone = kernel.run("%%mprof_plot -v alone\npass")
+    assert len(alone.reports) == 1
+    assert kernel.value("alone.marks") == "()"
 
 
 def test_children_have_curves_of_their_own(kernel: Kernel) -> None:

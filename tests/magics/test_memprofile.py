@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,9 +103,9 @@ def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, line: str
 
 
 def test_a_remark_may_follow_the_options(kernel: Kernel) -> None:
-    reply = kernel.run("%%memprofile -p 2  # two digits\nbig = work(20_000_000)")
+    reply = kernel.run("%%memprofile -p 2  # two digits\nbig = work(40_000_000)")
     assert (reply.status, len(reply.reports)) == ("ok", 1)
-    assert " 19.07 " in reply.reports[0]
+    assert re.search(r"Peak 3[78]\.\d\d MiB above the start", reply.reports[0])
 
 
 def test_a_statement_that_awaits_is_sent_to_the_cell_form(kernel: Kernel) -> None:

@@ -42,7 +42,12 @@ __all__ = [
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
-_RAISE_INTO_CODE = tuple(_PACKAGE + os.path.join("engines", name) for name in ("memory_limit.py", "relief.py"))
+_CALLED_IN_BETWEEN = (
+    *("await_tracer", "awaits", "blocks", "line_ledger", "line_tracers", "memory_limit", "pauses", "relief"),
+    *("scoped_profiler", "stacks", "timers"),
+)
+_RAISE_INTO_CODE = frozenset(_PACKAGE + os.path.join("engines", f"{name}.py") for name in _CALLED_IN_BETWEEN)
+"""Whose functions the interpreter calls in the middle of the user's code, where an interrupt may find them."""
 _REPEATS = _PACKAGE + os.path.join("cells", "repeat.py")
 
 

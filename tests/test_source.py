@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import traceback
 
 import pytest
 
 import jupyter_profkit.units
-from jupyter_profkit.source import Statements, is_user_file, label_of, source_lines
+from jupyter_profkit.engines import await_tracer, scoped_profiler, stacks
+from jupyter_profkit.source import Statements, cut_traceback, is_user_file, label_of, source_lines
 
 
 def starts(source: str) -> list[int]:
@@ -68,3 +70,18 @@ def test_a_file_without_source_has_no_lines() -> None:
 def test_the_magics_on_top_of_a_cell_do_not_keep_its_statements_from_being_known() -> None:
     statements = Statements.of(["%%memprofile -p 3", "%%cprofile", "both = dict(", "    a=1,", ")"])
     assert [statements.start(lineno) for lineno in range(1, 6)] == [1, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("module", [await_tracer, scoped_profiler, stacks])
+def test_an_interrupt_that_falls_into_a_callback_of_ours_has_the_users_frames_only(module) -> None:
+    namespace: dict[str, object] = {}
+    exec(compile("def callback():\n    raise KeyboardInterrupt", module.__file__, "exec"), namespace)
+
+    def users():
+        namespace["callback"]()
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        users()
+    cut_traceback(raised.value)
+    names = [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert names[-1] == "users"

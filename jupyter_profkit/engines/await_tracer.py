@@ -109,7 +109,7 @@ class AwaitTracer:
         self._give_up()
 
     def _give_up(self) -> None:
-        self.awaits, self.missing = None, "another tool took sys.settrace meanwhile"
+        self.awaits, self.missing = None, "another tool took sys.settrace meanwhile, or an exception ended it"
 
     def _trace_function(self, ledger: AwaitLedger) -> _Trace:
         """What hears of every call on this thread: closures, since they are in the way of all of them."""

@@ -5,20 +5,23 @@
     live_references(graph)          what can be walked further from a drawn graph, in this process
 
 A weak reference tells surely. What takes none (lists, dictionaries) is looked for
-among the variables, what its neighbours refer to, and the objects that the collector
-tracks: it is there if something of the same type is at that address. An address may have been used again for
-another object of that type; it then is that object which is told about.
+among the variables and in what referred to it when it was drawn; only of what nothing
+is known that did, among all objects that the collector tracks. It is there if something
+of the same type is at that address: in the same place that is the same object, unless
+another one has taken over both.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import gc
+import types
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_profkit.engines.library_readers import library_reader
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import type_name
 from jupyter_profkit.errors import TargetError
@@ -74,8 +77,23 @@ def _places(namespace: Mapping[str, Any], near: Collection[Anchor]) -> Iterator[
     yield list(namespace.values())
     for neighbour in near:
         for found in find_again(neighbour, namespace):
-            yield list(referents(found))
-    yield gc.get_objects()
+            yield from _held(found)
+    if not near:  # else it is not where it was, and what is at its address may be anything
+        yield gc.get_objects()
+
+
+def _held(obj: Any) -> Iterator[list[Any]]:
+    """What an object refers to, and what it does through what a drawing leaves out: dictionaries, cells, tuples."""
+    read = library_reader(type(obj))
+    if read is not None:
+        yield [target for _, target in read(obj)]
+    direct = list(referents(obj))
+    yield direct
+    yield [one for inner in direct if id(type(inner)) in _FOLDED for one in referents(inner)]
+
+
+_FOLDED = frozenset(map(id, (dict, tuple, types.CellType, types.MethodType)))
+"""By id: comparing a type may ask its metaclass."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,9 @@ class LiveReferences:
             objects += find_again(start, holders.namespace, near)
         if not objects:
             what = starts[0].type.rpartition(".")[2] if starts else "object"
-            raise TargetError(f"this {what} is gone: nothing keeps it alive any more")
+            raise TargetError(
+                f"this {what} is gone: {'it is not where it was' if near else 'nothing keeps it alive'} any more"
+            )
         options = dataclasses.replace(self.options, max_depth=max_depth, too_many=too_many)
         return walk_references(objects, holders, options, names if len(objects) == len(names) else ())
 

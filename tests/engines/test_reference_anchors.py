@@ -90,3 +90,29 @@ def test_a_graph_that_is_let_go_takes_its_anchors_along():
     del graph
     gc.collect()
     assert len(reference_anchors._live) == before - 1
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+def test_an_attribute_is_found_where_the_drawing_left_out_the_dictionary(read_before):
+    box = Box([1], [2])
+    if read_before:
+        assert vars(box)
+    assert find_again(anchor_of(box.items), {}, [anchor_of(box)])[0] is box.items
+
+
+def test_a_column_is_found_in_its_table():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": range(100)})
+    graph = draw_references([frame], names=["frame"], namespace={})
+    live = live_references(graph)
+    column = next(edge.target for edge in graph.edges if edge.label == "['a']")
+    assert find_again(live.anchors[column], {}, [live.anchors[0]])
+
+
+def test_another_object_at_the_address_is_not_taken_for_one_that_has_left_its_place():
+    box, other = Box([1]), [[2]]
+    anchor = anchor_of(other)  # as if the list of `box` had been there, and this one came after it
+    assert find_again(anchor, {}, [anchor_of(box)]) == []
+    live = live_references(draw_references([box], names=["box"], namespace={}))
+    with pytest.raises(TargetError, match="this list is gone: it is not where it was any more"):
+        live.further(anchor, 10, [anchor_of(box)])

@@ -19,7 +19,7 @@ from jupyter_profkit.cells.live import GrowingCurve, LiveCurve
 from jupyter_profkit.cells.progress import Progress
 from jupyter_profkit.engines.timeline import TimelineEngine, read_rss
 from jupyter_profkit.options import Values
-from jupyter_profkit.render.timeline import sparkline
+from jupyter_profkit.render.timeline import LEVEL, sparkline
 from jupyter_profkit.units import format_size
 
 __all__ = ["Meanwhile", "Show"]
@@ -64,7 +64,7 @@ class Meanwhile:
         if self._curve is None:
             return now
         self._curve.add(*self._engine.new_samples())
-        return f"{sparkline(self._curve.values, _BLOCKS)}  {now}"
+        return f"{sparkline(self._curve.values, _BLOCKS, LEVEL)}  {now}"
 
     def make_way(self, text: str) -> None:
         """Something else is about to print `text`."""

@@ -16,7 +16,7 @@ from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.ink import Ink, wants_colour, width_of
 from jupyter_profkit.render.letters import cut, wrap
 from jupyter_profkit.render.text_table import table_lines
-from jupyter_profkit.render.timeline import aligned_sparklines, sparkline
+from jupyter_profkit.render.timeline import LEVEL, aligned_sparklines, sparkline
 from jupyter_profkit.views.report import (
     BoxesView,
     GraphView,
@@ -99,7 +99,7 @@ def _lines(lines: Iterable[str], width: int) -> Iterator[str]:
 
 def _timeline(view: TimelineView, width: int) -> Iterator[str]:
     if len(view.curves) == 1:
-        yield cut(f"  {sparkline(view.curves[0].values, min(width - 2, 72))}", width)
+        yield cut(f"  {sparkline(view.curves[0].values, min(width - 2, 72), LEVEL)}", width)
     else:
         yield from _timelines(view, width)
     yield from (f"  {line}" for line in wrap(safe(view.alt), width - 2))

@@ -32,9 +32,12 @@ from jupyter_profkit.views.words import clip
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["aligned_sparklines", "draw", "render_figure", "render_png", "render_svg", "sparkline"]
+__all__ = ["LEVEL", "aligned_sparklines", "draw", "render_figure", "render_png", "render_svg", "sparkline"]
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+
+LEVEL = MIB // 4
+"""A range of bytes that is nothing to look at."""
 
 _TEXT = "#7b7b7b"
 _GRID = (0.5, 0.5, 0.5, 0.22)
@@ -52,15 +55,18 @@ _READABLE, _BARELY_READABLE = 10, 4
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
 
 
-def sparkline(values: Sequence[int], width: int) -> str:
-    """`values` as blocks from the lowest to the highest, at most `width` of them, each the highest of its share."""
+def sparkline(values: Sequence[int], width: int, noise: int = 0) -> str:
+    """`values` as blocks from the lowest to the highest, at most `width` of them, each the highest of its share.
+
+    A range of less than `noise` is level.
+    """
     if not values:
         return ""
     n_columns = max(1, min(width, len(values)))
     ends = [round(column * len(values) / n_columns) for column in range(n_columns + 1)]
     columns = [max(values[start:end]) for start, end in pairwise(ends)]
     low, high = min(values), max(values)
-    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0
+    scale = (len(_BLOCKS) - 1) / (high - low) if high - low > noise else 0
     return "".join(_BLOCKS[round((value - low) * scale)] for value in columns)
 
 
@@ -84,7 +90,7 @@ def _sparkline_from(curve: Curve, start: float, scale: float) -> str:
     values = [highest[first]]
     for column in range(first + 1, last + 1):
         values.append(highest.get(column, values[-1]))
-    return " " * first + sparkline(values, len(values))
+    return " " * first + sparkline(values, len(values), LEVEL)
 
 
 # The strip
@@ -93,10 +99,6 @@ _STRIP_STYLE = (
     "text{font:11px system-ui,sans-serif;fill:#595959}path{fill:none;stroke-width:1.4}.a{stroke:none;opacity:.16}"
     "@media(prefers-color-scheme:dark){text{fill:#bbb}}"
 )
-
-
-_LEVEL = MIB // 4
-"""A range of bytes that is nothing to look at."""
 
 
 def render_svg(view: TimelineView, width: int = 640) -> str:
@@ -134,8 +136,8 @@ class _Strip:
         if view.peak is not None:
             values.append(view.peak[1])
         low, high = float(min(values)), float(max(values))
-        if high - low < _LEVEL:  # a level curve is in the middle, and not made of noise
-            low, high = (low + high - _LEVEL) / 2, (low + high + _LEVEL) / 2
+        if high - low < LEVEL:  # a level curve is in the middle, and not made of noise
+            low, high = (low + high - LEVEL) / 2, (low + high + LEVEL) / 2
         x_scale = (width - 8) / ((max(times) - min(times)) or 1.0)
         return cls(min(times), x_scale, low, (height - 24) / ((high - low) or 1), height - 4)
 

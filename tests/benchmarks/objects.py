@@ -14,9 +14,11 @@ import argparse
 import datetime as dt
 import importlib.util
 import platform
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,23 @@ HEAP = """
     held = Held()
     owners = [[held] for _ in range({holders})]
 """
+CLOSURES = HEAP.replace("[[held] for _ in range({holders})]", "[keep(held) for _ in range({holders})]").replace(
+    "class Held: pass", "class Held: pass\n    def keep(value): return lambda: value"
+)
+RECORDS = """
+    class Record:
+        def __init__(self, n): self.name, self.items = str(n), [n]
+    lists = [[n] for n in range({heap} // 4)]
+    texts = [dict(name=str(n), other=str(n + 1)) for n in range({heap} // 6)]
+    records = [Record(n) for n in range({heap} // 8)]
+    import gc
+    def bare():
+        objects, n = gc.get_objects(), 0
+        for start in range(0, len(objects), 4096):
+            n += len(gc.get_referents(*objects[start : start + 4096]))
+        return n
+"""
+"""One and a half objects for each of `heap`, numbers and texts among them."""
 MANY_NEW = """
     import gc
     old = [[n] for n in range(1000)]
@@ -61,6 +80,38 @@ QUESTIONS = {
             ),
             "refcycle": ("import refcycle", "refcycle.snapshot().ancestors(held, generations=3)", "len(answer)"),
             "guppy3": ("from guppy import hpy; h = hpy()", "str(h.iso(held).sp)", "answer.count('\\n')"),
+        },
+    ),
+    "who holds it (closures)": (
+        CLOSURES,
+        {
+            "profkit": (
+                "from jupyter_profkit.cells.objects import explain_holders",
+                "explain_holders([held], name='held', namespace=globals(), time_limit=600)",
+                "[chain.name for chain in answer.chains]",
+            ),
+            "objgraph": (
+                "import objgraph",
+                "objgraph.find_backref_chain(held, objgraph.is_proper_module)",
+                "len(answer)",
+            ),
+            "guppy3": ("from guppy import hpy; h = hpy()", "str(h.iso(held).sp)", "answer.count('\\n')"),
+        },
+    ),
+    "whose the memory is": (
+        RECORDS,
+        {
+            "profkit": (
+                "from jupyter_profkit.cells.objects import weigh_namespace",
+                "weigh_namespace(namespace=globals())",
+                "(answer.method.n_events, [(one.name, one.exclusive) for one in answer.holders[:3]])",
+            ),
+            "bare read": ("", "bare()", "answer"),
+            "guppy3": (
+                "from guppy import hpy; h = hpy()",
+                "h.iso(lists).domisize, h.iso(texts).domisize, h.iso(records).domisize",
+                "answer",
+            ),
         },
     ),
     "what refers to it, drawn": (
@@ -123,7 +174,7 @@ QUESTIONS = {
 
 def main() -> None:
     options = _options()
-    tools = ["profkit", *(one for one in ("objgraph", "refcycle", "guppy3") if _has(one))]
+    tools = ["profkit", "bare read", *(one for one in ("objgraph", "refcycle", "guppy3") if _has(one))]
     missing = [one for one in ("objgraph", "refcycle", "guppy3") if one not in tools]
     print(f"{dt.date.today()}, Python {platform.python_version()}, {platform.machine()}, {platform.system()}")
     if missing:
@@ -139,6 +190,27 @@ def main() -> None:
             ours = times.get("profkit")
             ratios = [f"{tool} {seconds / ours:.1f} x" for tool, seconds in times.items() if seconds and ours]
             print(f"  {question}: {', '.join(ratios[1:])}\n")
+    _interrupt(options.heap[0])
+
+
+def _interrupt(heap: int) -> None:
+    """How long a walk over a heap goes on after Ctrl-C: the longest of some interrupts at different moments."""
+    for walk in ("objwhy", "objrefs", "memwhos", "objleaks"):
+        command = [sys.executable, "-m", "tests.cells.walker", walk, str(heap)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        try:
+            longest = 0.0
+            for number in range(10):
+                process.stdout.readline()
+                time.sleep(0.05 + 0.07 * number)
+                sent = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                process.stdout.readline()
+                longest = max(longest, time.monotonic() - sent)
+            print(f"  %{walk} interrupted in a heap of {heap:,}: back after {longest:.3f} s at most")
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def _ask(question, way, tool, heap, options) -> float | None:

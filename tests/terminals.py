@@ -33,6 +33,7 @@ def wait_for(path: Path, seconds: float = 60) -> None:
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} did not appear"
         time.sleep(0.01)
+    time.sleep(0.3)  # what wrote it goes on to where it waits
 
 
 def main() -> None:

@@ -48,8 +48,18 @@ border:1px solid rgba(127,127,127,.6);border-radius:3px;padding:0 6px;width:150p
 .jpk th[aria-sort=descending] button::after{content:"\\2193"}
 .jpk-box:focus-visible,.jpk summary:focus-visible,.jpk button:focus-visible,.jpk input:focus-visible\
 {outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:-2px}
-@media print{.jpk-box{max-height:none!important;overflow:visible!important}.jpk .jpk-tools{display:none}\
-.jpk tr{break-inside:avoid}.jpk table.jpk-t thead th{position:static}}
+@media print{.jpk{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.jpk .jpk-box{display:block!important;max-height:none!important;overflow:visible!important}
+.jpk .jpk-box img,.jpk .jpk-box>div{min-width:0!important}
+.jpk pre{max-height:none!important;overflow:visible!important;white-space:pre-wrap!important}
+.jpk td.jpk-c,.jpk td.jpk-x{white-space:pre-wrap!important;overflow-wrap:anywhere;min-width:9em!important;\
+text-indent:0!important}
+.jpk table.jpk-t{font-size:10px}
+.jpk table.jpk-t th{width:auto!important;min-width:0!important;white-space:normal!important}
+.jpk table.jpk-t td.jpk-n{white-space:normal!important}
+.jpk table.jpk-t th,.jpk table.jpk-t td{padding-left:4px!important;padding-right:4px!important}
+.jpk tr,.jpk img{break-inside:avoid}.jpk [role=heading],.jpk caption{break-after:avoid}
+.jpk table.jpk-t thead tr,.jpk table.jpk-t thead th{position:static}.jpk .jpk-tools{display:none}}
 """
 
 STYLE: Final = f"<style>{_STYLE.replace(chr(10), '')}</style>"

@@ -84,6 +84,8 @@ class LeakMeasurement:
             self._new.release()
 
     def _result(self, session: Session, step: Step) -> ObjectLeaks:
+        if self._new.is_interrupted:
+            raise TargetError("reading the objects was interrupted, so nothing can be told of them")
         if not self._new.is_known:
             raise TargetError(
                 "the cell called gc.freeze() or gc.unfreeze(), so its objects cannot be told from older ones"

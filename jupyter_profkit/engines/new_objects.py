@@ -57,6 +57,8 @@ class NewObjects:
         self.is_exact = _KEEPS_ORDER
         self.is_known = True
         """Whether anything can be told: not if the code itself froze or unfroze objects."""
+        self.is_interrupted = False
+        """Whether that is because a look was interrupted."""
         self.n_before = 0
         """Objects that were there."""
         self.n_collected = 0
@@ -102,7 +104,7 @@ class NewObjects:
             self._look()
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)
-            self.is_known = False
+            self.is_known, self.is_interrupted = False, True
             self.release()
             raise
 

@@ -9,6 +9,7 @@ what the traceback, which a shell would keep, holds on to.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import signal
@@ -21,6 +22,7 @@ from jupyter_profkit.cells.leaks import LeakMeasurement
 from jupyter_profkit.cells.objects import explain_holders, weigh_namespace
 from jupyter_profkit.cells.references import draw_references
 from jupyter_profkit.cells.walking import walking
+from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.session import Session
 
 
@@ -48,9 +50,12 @@ def objleaks(space: dict[str, object]) -> None:
     left.start()
     try:
         space["made"] = [Held() for _ in range(20_000)]
-    finally:
-        left.stop()
-    left.result(Session("%%objleaks", 0.0, 0.0))
+    finally:  # as a session does
+        try:
+            left.stop()
+        finally:
+            with contextlib.suppress(TargetError):  # its look was what was interrupted
+                left.result(Session("%%objleaks", 0.0, 0.0))
 
 
 WALKS: dict[str, Callable[[dict[str, object]], None]] = {
@@ -88,6 +93,7 @@ def main(walk: Callable[[dict[str, object]], None], n_objects: int) -> None:
             took, kept = time.perf_counter() - sent[0], error
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         space["others"] = space["held"] = space["made"] = None
+        gc.collect()
         held = sum(type(one) is Held for one in gc.get_objects())
         told = {"took": took, "before": before, "after": collector(), "is_dead": alive() is None, "n_held": held}
         print(json.dumps(told), flush=True)

@@ -79,6 +79,21 @@ def test_every_object_is_told_however_often_the_collector_shuffles_them(new, ful
     assert new.n_collected + len(new.garbage) > 0
 
 
+def test_an_interrupted_look_is_said_and_leaves_the_collector_as_it_was(new, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    before = gc.get_debug(), len(gc.callbacks), len(gc.garbage)
+    new.start()
+    kept = [[1]]
+    monkeypatch.setattr(new_objects, "_split", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        new.stop()
+    assert (new.is_known, new.is_interrupted, new.alive) == (False, True, [])
+    assert (gc.get_debug(), len(gc.callbacks), len(gc.garbage)) == before
+    assert kept
+
+
 def test_a_look_in_between_tells_what_there_is_until_then(new):
     kept = []
     seen = []

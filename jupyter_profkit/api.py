@@ -33,7 +33,7 @@ from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain
 from jupyter_profkit.cells.timeline import TimelineMeasurement
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import Measuring, Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
@@ -50,7 +50,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Profiler:
+class Profiler(Measuring):
     """A measurement of a ``with`` block, or of each call of a function it decorates.
 
     Parameters

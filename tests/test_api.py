@@ -15,6 +15,8 @@ import pytest
 
 import jupyter_profkit
 from jupyter_profkit import cprofile, last, memprofile, mprof, objleaks, objrefs, profile
+from jupyter_profkit.api import Profiler
+from jupyter_profkit.cells.comparison import find_earlier
 from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from tests.builders import MB
 
@@ -246,6 +248,26 @@ def test_a_block_and_a_profiled_function_are_shown_beside_an_earlier_run() -> No
     assert "Compared with" in text.getvalue()
     with pytest.raises(OptionError, match="there is no variable and no file of that name"):
         memprofile(compare="nothing")
+
+
+@pytest.mark.parametrize("profiler", [cprofile, memprofile])
+def test_a_block_stands_for_its_result_wherever_another_run_is_asked_for(profiler: type[Profiler]) -> None:
+    options = {"no_heap": True} if profiler is memprofile else {}
+    before = profiler(**options)
+    with pytest.raises(OptionError, match="nothing is measured yet"):
+        profiler(compare=before)
+    with before:
+        make(1_000_000)
+    with profiler(**options, compare=before) as after:
+        make(3_000_000)
+    expected = before.result.diff(after.result)
+    assert before.diff(after) == before.result.diff(after) == before.diff(after.result) == expected
+    assert "Compared with" in after._repr_mimebundle_()["text/plain"]
+    assert find_earlier("p", {"p": before}, profiler.kind) is before.result
+    with mprof() as other:
+        pass
+    with pytest.raises(OptionError, match="not with MemoryTimeline"):
+        before.diff(other)
 
 
 def test_a_function_is_repeated_and_its_last_value_returned() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jupyter_profkit.errors import OptionError, RecordingError
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.errors import OptionError, RecordingError, TargetError
+from jupyter_profkit.model.result import Result, result_of
 
 __all__ = ["find_earlier"]
 
@@ -32,7 +32,7 @@ def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Resul
 
     Parameters
     ----------
-    item : a variable's name, a file's, or a result.
+    item : a variable's name, a file's, a result, or the object of a ``with`` block, which stands for its result.
     namespace : where variables are looked up.
     kind : the kind of result it must be.
 
@@ -43,12 +43,14 @@ def find_earlier(item: object, namespace: Mapping[str, Any], kind: str) -> Resul
     """
     if item is None:
         return None
+    name = item if isinstance(item, str) else type(item).__name__
     try:
-        found = _named(item, namespace) if isinstance(item, str) else item
+        found = result_of(_named(item, namespace) if isinstance(item, str) else item)
     except RecordingError as error:
         raise _refusal(str(error), kind) from None
+    except TargetError as error:
+        raise _refusal(f"{name}: {error}", kind) from None
     if not isinstance(found, Result) or found.kind != kind:
-        name = item if isinstance(item, str) else type(item).__name__
         raise _refusal(f"{name}: that is {_described(found)}", kind)
     return found
 

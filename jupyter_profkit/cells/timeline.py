@@ -21,6 +21,7 @@ from jupyter_profkit.cells.statement_clock import StatementClock
 from jupyter_profkit.engines.timeline import TimelineEngine, check_process
 from jupyter_profkit.errors import OptionError, RecordingError, TargetError
 from jupyter_profkit.export import load
+from jupyter_profkit.model.result import Result, result_of
 from jupyter_profkit.model.session import Session
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
@@ -197,12 +198,10 @@ def _load(name: str) -> Any:
 
 def _timeline_in(result: Any) -> MemoryTimeline | None:
     """A recording itself, or the one that a result or a profiler of this package holds."""
-    if isinstance(result, MemoryTimeline):
-        return result
-    if not type(result).__module__.startswith("jupyter_profkit."):  # attributes of others may do anything
-        return None
-    inner = getattr(result, "result", result)
-    if isinstance(inner, MemoryTimeline):
-        return inner
-    timeline = getattr(inner, "timeline", None)
+    found = result_of(result)
+    if isinstance(found, MemoryTimeline):
+        return found
+    timeline = (
+        getattr(found, "timeline", None) if isinstance(found, Result) else None
+    )  # others' attributes may do anything
     return timeline if isinstance(timeline, MemoryTimeline) else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import Measuring, Result
 from jupyter_profkit.model.session import Method, Session
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class TimeProfile(Result):
                 record.cumtime,
             )
 
-    def diff(self, other: TimeProfile) -> TimeComparison:
+    def diff(self, other: TimeProfile | Measuring) -> TimeComparison:
         """What changed from this run to `other`, function by function; they are matched by module and qualified name.
 
         Raises

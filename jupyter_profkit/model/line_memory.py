@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_profkit.model.call_tree import CallTree
 from jupyter_profkit.model.repetitions import Repetitions
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import Measuring, Result
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.model.timeline import MemoryTimeline
 
@@ -163,7 +163,7 @@ class LineMemoryProfile(Result):
         kept = sum(record.kept or 0 for _, record in lines)
         return (self.heap_peak or 0) - at_peak, (self.heap_kept or 0) - kept
 
-    def diff(self, other: LineMemoryProfile) -> LineMemoryComparison:
+    def diff(self, other: LineMemoryProfile | Measuring) -> LineMemoryComparison:
         """What changed from this run to `other`, line by line; lines are matched by their text.
 
         Raises

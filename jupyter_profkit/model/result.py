@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jupyter_profkit.views.report import GraphView, Report
 
-__all__ = ["GraphResult", "Result"]
+__all__ = ["GraphResult", "Measuring", "Result", "result_of"]
 
 
 class Result:
@@ -42,13 +42,16 @@ class Result:
         raise NotImplementedError
 
     def same_kind(self, other: object) -> Self:
-        """`other`, which must be a result of this kind: what it can be compared with.
+        """The result that `other` is or stands for, which must be of this kind: what it can be compared with.
 
         Raises
         ------
         OptionError
             If it is anything else.
+        TargetError
+            If it is a ``with`` block that has not ended.
         """
+        other = result_of(other)
         if not isinstance(other, type(self)):
             raise OptionError(f"a {type(self).__name__} is compared with another one, not with {type(other).__name__}")
         return other
@@ -124,6 +127,26 @@ class Result:
         from jupyter_profkit.export import save
 
         return save(self, path)
+
+
+class Measuring:
+    """What stands for a result: the object of a ``with`` block, once that is over."""
+
+    @property
+    def result(self) -> Any:
+        """What was measured."""
+        raise NotImplementedError
+
+
+def result_of(item: object) -> object:
+    """The result that `item` stands for; anything else as it is.
+
+    Raises
+    ------
+    TargetError
+        If it is a ``with`` block that has not ended.
+    """
+    return item.result if isinstance(item, Measuring) else item
 
 
 class GraphResult(Result):

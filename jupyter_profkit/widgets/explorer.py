@@ -21,7 +21,7 @@ from typing import Any, Final
 import ipywidgets
 
 from jupyter_profkit.errors import ProfkitError
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.model.result import Result, result_of
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options.display import display_options
 from jupyter_profkit.render import graph, html, tree
@@ -123,8 +123,9 @@ class Explorer:
         """Results under the names by which a reader knows them."""
         namespace = getattr(running_shell(), "user_ns", {})
         for name, value in list(namespace.items()):
-            if isinstance(value, Result) and not name.startswith("_"):
-                yield f"{name}{_of(value)}", value
+            found = None if name.startswith("_") else _result_in(value)
+            if found is not None:
+                yield f"{name}{_of(found)}", found
         for explorer in list(_open):
             yield f"the run of{_of(explorer.result) or ' another cell'}", explorer.result
         if before is not None:
@@ -277,6 +278,15 @@ def _kind(part: View) -> str:
             return "graph"
         case _:
             return "html"
+
+
+def _result_in(value: object) -> Result | None:
+    """The result that a variable holds, or the ``with`` block in it, if that is over."""
+    try:
+        found = result_of(value)
+    except ProfkitError:
+        return None
+    return found if isinstance(found, Result) else None
 
 
 def _of(result: Result) -> str:

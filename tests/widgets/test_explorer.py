@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 
+from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.model.line_memory import LineMemoryProfile
+from jupyter_profkit.model.result import Measuring
 from jupyter_profkit.render.scripts import page_script, widget_module
 from jupyter_profkit.widgets.explorer import Explorer
 from jupyter_profkit.widgets.pictures import FlameWidget
@@ -136,6 +139,25 @@ def test_the_run_that_the_magic_compared_with_is_chosen_at_first():
     explorer = Explorer(memory("In [4]"), before=memory("In [3]"))
     assert "In [3]" in explorer.compare.value
     assert "Compared with In [3]" in words(explorer)
+
+
+def test_a_block_in_a_variable_is_offered_and_one_that_is_not_over_is_not(monkeypatch):
+    class Block(Measuring):
+        def __init__(self, result: LineMemoryProfile | None) -> None:
+            self._result = result
+
+        @property
+        def result(self) -> LineMemoryProfile:
+            if self._result is None:
+                raise TargetError("nothing is measured yet")
+            return self._result
+
+    shell = SimpleNamespace(user_ns={"over": Block(memory("In [3]", large=4)), "open": Block(None)})
+    monkeypatch.setattr("jupyter_profkit.widgets.explorer.running_shell", lambda: shell)
+    explorer = Explorer(memory("In [4]"))
+    names = [name for name, _ in explorer.compare.options]
+    assert "over (In [3])" in names
+    assert not any(name.startswith("open") for name in names)
 
 
 def test_a_result_that_cannot_be_compared_has_no_such_control():

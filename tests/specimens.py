@@ -215,7 +215,7 @@ def _graph(*, back: bool = False) -> ReferenceGraph:
         ReferenceNode(2, "module", "__main__", "holder", 1, None, None),
         ReferenceNode(3, "", "12 more", "more", 2),
     )
-    edges = (ReferenceEdge(0, 1, ".content"), ReferenceEdge(2, 0, "basket"), ReferenceEdge(1, 3, "[0]", dashed=True))
+    edges = (ReferenceEdge(0, 1, ".content"), ReferenceEdge(2, 0, "basket"), ReferenceEdge(1, 3, dashed=True))
     if back:
         edges = tuple(replace(edge, source=edge.target, target=edge.source) for edge in edges)
     title = "%objrefs -b basket" if back else "%objrefs basket"

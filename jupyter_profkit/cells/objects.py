@@ -24,6 +24,7 @@ from jupyter_profkit.errors import MissingDependencyError, TargetError
 from jupyter_profkit.model.objects import MemoryHolder, MemoryPart, NamespaceMemory, ObjectHolders
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.source import running_shell
+from jupyter_profkit.views.words import counted
 
 __all__ = ["explain_holders", "weigh_namespace"]
 
@@ -62,15 +63,16 @@ def explain_holders(
             f"{printable(name)} is {type_name(type(objects[0]))} {describe(objects[0])}, which Python keeps"
         )
     holders = Holders(shell if shell is not None else running_shell(), namespace)
+    called = printable(name) or f"this {type_name(type(objects[0]))}"
     started, clock = time.time(), time.perf_counter()
     found = find_holders(objects, holders, name, time_limit, step=step)
     return ObjectHolders(
-        Session("%objwhy", started, time.perf_counter() - clock),
+        Session(f"%objwhy {called}", started, time.perf_counter() - clock),
         Method(
-            f"gc.get_referrers, {found.n_read:,} object{'s' * (found.n_read != 1)} looked behind",
+            f"gc.get_referrers, {counted(found.n_read, 'object')} looked behind",
             notes=tuple(found.notes),
         ),
-        printable(name) or f"this {type_name(type(objects[0]))}",
+        called,
         type_name(type(objects[0])),
         describe(objects[0]),
         tuple(found.chains),

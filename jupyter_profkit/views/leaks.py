@@ -14,7 +14,7 @@ from jupyter_profkit.model.leaks import CycleRecord, LeakRecord, ObjectLeaks
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
-from jupyter_profkit.views.words import counted
+from jupyter_profkit.views.words import counted, listed, plural
 
 __all__ = ["report"]
 
@@ -73,10 +73,19 @@ def _alive(held: Sequence[LeakRecord]) -> str:
 def _verdict(leaks: ObjectLeaks) -> str:
     if not leaks.leaks:
         return f"No leak: nothing grows with each of {leaks.n_repetitions} runs."
-    named = [f"{_per_run(one)} {one.type} in {_holder(one)}" for one in leaks.leaks[:_MENTIONED]]
+    named = [_growth(one) for one in leaks.leaks[:_MENTIONED]]
     rest = len(leaks.leaks) - len(named)
-    more = f", and {rest} more" if rest else ""
-    return f"A leak: each run after the first adds {', '.join(named)}{more}."
+    if rest:
+        named.append(f"more of {counted(rest, 'other kind')}")
+    return f"A leak: each run after the first leaves {listed(named)}."
+
+
+def _growth(record: LeakRecord) -> str:
+    """``10 more list objects held by variable keep``."""
+    what = "" if record.type == "objects" else f"{record.type} "
+    noun = plural("object", 1 if record.growth == 1 else 2)
+    where = "in" if record.kind == "cycle" else "held by"
+    return f"{_per_run(record)} more {what}{noun} {where} {_holder(record)}"
 
 
 def _per_run(record: LeakRecord) -> str:

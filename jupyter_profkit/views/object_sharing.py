@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.model.object_boxes import BoxPicture, BoxSlot, ObjectBox
-from jupyter_profkit.views.words import with_article
+from jupyter_profkit.views.words import listed, with_article
 
 __all__ = ["changes", "sharing"]
 
@@ -180,8 +180,7 @@ def _names_of(picture: BoxPicture, number: int) -> list[str]:
 
 
 def _list(paths: Iterable[str]) -> str:
-    quoted = [path if path.startswith("an item") else f"`{path}`" for path in paths]
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+    return listed([path if path.startswith("an item") else f"`{path}`" for path in paths])
 
 
 # What a cell changed
@@ -242,7 +241,7 @@ def _changed_boxes(before: BoxPicture, after: BoxPicture) -> Iterator[str]:
         old = earlier.get(box.id)
         if old is None or (old.slots, old.n_more) == (box.slots, box.n_more):
             continue
-        slots = list(_changed_slots(old, box, boxes))
+        slots = list(_changed_slots(old, box, boxes, before, after))
         shown = "; ".join(slots[:_SLOTS]) + (f"; {len(slots) - _SLOTS} more" if len(slots) > _SLOTS else "")
         yield f"{_who(box, paths.get(box.id, [])[:_PATHS])} changed: {shown or 'what is not drawn of it'}."
 
@@ -253,7 +252,9 @@ def _who(box: ObjectBox, paths: list[str]) -> str:
     return f"The {box.type} {_list(paths)}" if paths else f"{with_article(box.type).capitalize()}"
 
 
-def _changed_slots(old: ObjectBox, new: ObjectBox, boxes: dict[int, ObjectBox]) -> Iterator[str]:
+def _changed_slots(
+    old: ObjectBox, new: ObjectBox, boxes: dict[int, ObjectBox], before: BoxPicture, after: BoxPicture
+) -> Iterator[str]:
     earlier = {slot.key: slot for slot in old.slots}
     later = {slot.key: slot for slot in new.slots}
     for key in dict.fromkeys((*earlier, *later)):
@@ -265,7 +266,7 @@ def _changed_slots(old: ObjectBox, new: ObjectBox, boxes: dict[int, ObjectBox]) 
         elif now is None and was is not None:
             yield f"{shown} is gone"
         elif was is not None and now is not None and was != now:
-            yield f"{shown} was {_value(was, boxes)} and is {_value(now, boxes)}"
+            yield f"{shown} was {_value(was, boxes)} and is {_what(now, boxes, before, after, 'a new {}')}"
 
 
 def _value(slot: BoxSlot, boxes: dict[int, ObjectBox]) -> str:

@@ -17,7 +17,7 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
-from jupyter_profkit.views.words import counted
+from jupyter_profkit.views.words import counted, listed
 
 __all__ = ["report"]
 
@@ -61,7 +61,7 @@ _HOLDER_COLUMNS = (
 def _holders_report(holders: ObjectHolders) -> Report:
     rows = tuple(Row((Cell(_who(chain)), Cell(_through(chain)), Cell(_end(chain)))) for chain in holders.chains)
     return Report(
-        title=f"{holders.session.title} {holders.name}",
+        title=holders.session.title,
         headline=_finding(holders),
         parts=(TableView("Shortest chain first; all of them must go", _HOLDER_COLUMNS, rows),) if rows else (),
         notes=(*_holder_notes(holders), *holders.method.notes),
@@ -74,14 +74,10 @@ def _finding(holders: ObjectHolders) -> str:
     if holders.chains:
         names = list(dict.fromkeys(_named(chain) for chain in holders.chains))
         more = [f"{len(names) - _MENTIONED} more"] if len(names) > _MENTIONED else []
-        return f"{what} is kept alive by {_list(names[:_MENTIONED] + more)}."
+        return f"{what} is kept alive by {listed(names[:_MENTIONED] + more)}."
     if holders.in_cycle:
         return f"{what} is held by nothing but a reference cycle of its own; import gc; gc.collect() frees it."
     return f"No name was found that keeps {what} alive."
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _named(chain: HolderChain) -> str:

@@ -36,7 +36,7 @@ from jupyter_profkit.views.report import (
     Unit,
     warning_of,
 )
-from jupyter_profkit.views.words import counted, with_article
+from jupyter_profkit.views.words import counted, listed, with_article
 
 __all__ = ["graph_view", "report"]
 
@@ -145,11 +145,11 @@ def _sentence(graph: ReferenceGraph, start: ReferenceNode) -> str:
     more = next((node.label for node, _ in near if node.role == "more"), "")
     mentioned = [_mention(node) for node in drawn[:_MENTIONED]]
     left = len(drawn) - len(mentioned)
+    if left:
+        mentioned.append(counted(left, "other") if more else f"{left} more")
     if more:
-        mentioned.append(f"{left} others and {more}" if left else more)
-    elif left:
-        mentioned.append(f"{left} more")
-    return f"{who} {verb} {', '.join(mentioned[:-1])}{' and ' if len(mentioned) > 1 else ''}{mentioned[-1]}."
+        mentioned.append(more)
+    return f"{who} {verb} {listed(mentioned)}."
 
 
 def _mention(node: ReferenceNode) -> str:

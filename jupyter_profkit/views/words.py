@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key
@@ -11,6 +12,7 @@ __all__ = [
     "calls_text",
     "clip",
     "counted",
+    "listed",
     "name_of",
     "name_of_key",
     "percent",
@@ -59,6 +61,11 @@ def plural(noun: str, count: int) -> str:
 def counted(number: int, noun: str) -> str:
     """``1 object``, ``1,204 objects``."""
     return f"{number:,} {plural(noun, number)}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def with_article(noun: str) -> str:

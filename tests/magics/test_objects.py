@@ -233,6 +233,7 @@ def test_the_report_is_words_and_a_table(kernel):
     kernel.run("b = make(); d = {'k': [b]}")
     bundle = kernel.run("%objwhy b").displays[-1]
     assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"].startswith("%objwhy b\n")
     assert "b (Big) is kept alive by variable b and variable d." in bundle["text/plain"]
     assert "d[&#x27;k&#x27;][0] = None" in re.sub(r"</?span[^>]*>", "", bundle["text/html"])
 

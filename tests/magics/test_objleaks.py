@@ -82,7 +82,7 @@ def test_a_leak_is_told_from_a_cache_that_warms_up(kernel):
     assert kernel.value("[(r.type, r.holder, r.growth, r.counts) for r in left.leaks]") == (
         "[('Node', 'leak', 1.0, (1, 2, 3, 4))]"
     )
-    assert "A leak: each run after the first adds 1 Node in variable leak." in report
+    assert "A leak: each run after the first leaves 1 more Node object held by variable leak." in report
     (report,) = kernel.run("%%objleaks --repeat 3\nwarm(2); fresh = [[] for _ in range(5)]").reports
     assert "No leak: nothing grows with each of 3 runs." in report
     kernel.run("del leak[:], left, fresh; warm.cache_clear()")

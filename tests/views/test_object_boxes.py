@@ -95,6 +95,26 @@ def test_a_name_that_moved_is_told_by_what_it_moved_to():
     ]
 
 
+def test_an_item_that_is_another_object_is_told_by_what_it_is_now():
+    def told_of(change):
+        a, b = [[1], [2]], [3]
+        return changed(change, a=a, b=b)[0]
+
+    def swap(names):
+        names["a"].reverse()
+
+    assert told_of(lambda names: names["a"].__setitem__(0, [1])) == (
+        "The list `a` changed: `[0]` was a list and is a new list."
+    )
+    assert told_of(lambda names: names["a"].__setitem__(0, names["b"])) == (
+        "The list `a` changed: `[0]` was a list and is the list that `b` was."
+    )
+    assert told_of(swap) == (
+        "The list `a` changed: `[0]` was a list and is the list that `a[1]` was; "
+        "`[1]` was a list and is the list that `a[0]` was."
+    )
+
+
 def test_an_item_of_a_set_is_told_by_its_value():
     assert changed(lambda names: names["s"].add(2), s={1}) == ["The set `s` changed: the item 2 is new."]
 

@@ -39,7 +39,7 @@ def test_the_finding_is_told_in_a_sentence():
 def test_what_is_not_mentioned_is_counted():
     nodes = [("int", str(n), "object", 1) for n in range(5)] + [("", "90 more", "more", 1)]
     found = graph(START, *nodes, edges=[(0, n) for n in range(1, 7)])
-    assert graph_view(found).alt == "x refers to an int (0), an int (1), an int (2) and 2 others and 90 more."
+    assert graph_view(found).alt == "x refers to an int (0), an int (1), an int (2), 2 others and 90 more."
 
 
 def test_an_object_without_references_says_so():

@@ -59,6 +59,8 @@ class Records:
     _of_child: dict[int, int] = field(default_factory=dict)
     _added: int = 0
     """Bytes of the children at the end of what has been read."""
+    _added_at_start: int = 0
+    _added_at_stop: int = 0
 
     @property
     def commands(self) -> dict[int, str]:
@@ -69,6 +71,12 @@ class Records:
     def proportional(self) -> bool:
         """Whether pages that processes share are counted once."""
         return sampler.PROPORTION in self._of_child
+
+    def added_at(self, moment: float) -> int:
+        """Bytes that the children add to the sum at `started`, and for any later moment at `stopped`."""
+        if not self.summed:
+            return 0
+        return self._added_at_stop if moment > self.started else self._added_at_start
 
     def read(self, content: bytes) -> int:
         """Take in more records; the number of bytes used: one that was cut off is left for the next time."""
@@ -107,6 +115,10 @@ class Records:
                 continue
             self._added += value - self._of_child.get(code, 0)
             self._of_child[code] = value
+            if moment <= self.started:
+                self._added_at_start = self._added
+            if moment <= self.stopped:
+                self._added_at_stop = self._added
             yield moment, self._added
             if value and within and code != sampler.PROPORTION:
                 self.children.setdefault(code, Points()).append(moment - self.started, value)

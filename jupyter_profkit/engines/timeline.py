@@ -123,8 +123,12 @@ class TimelineEngine:
         Other engines get ready while this one records already.
         """
         self.started = self.stopped = moment
-        self._ends = [(moment, rss)]
+        self._ends.clear()
         self._high_water.clear()
+        if self._children:  # those who measure may have added them to `rss`, and the records add them once more
+            self._look(moment)
+        else:
+            self._ends.append((moment, rss))
 
     def end(self) -> None:
         """The run is over, whatever `stop` has to wait for; only the first call counts."""
@@ -197,9 +201,8 @@ class TimelineEngine:
         """
         records = Records(self.started, self.stopped, self._children)
         records.read(self._output.records)
-        main = records.main.thinned(_MAX_SAMPLES // 2)
-        if not self._children or not main:  # our own looks know nothing of children
-            main = sorted([*main, *((moment - self.started, rss) for moment, rss in self._ends)])
+        ends = [(moment - self.started, rss + records.added_at(moment)) for moment, rss in self._ends]
+        main = sorted([*records.main.thinned(_MAX_SAMPLES // 2), *ends])
         samples = [MemorySample(moment, rss) for moment, rss in main]
         if self._per_child:
             samples += [

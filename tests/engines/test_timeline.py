@@ -210,6 +210,23 @@ def test_children_are_added_up():
     assert timeline.exact_peak is None
 
 
+@pytest.mark.parametrize("began_later", [False, True])
+def test_a_recording_with_children_begins_and_ends_with_the_run(began_later):
+    holder = "block = b'x' * (60 << 20); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        engine = TimelineEngine(children=True, interval=10)  # a run that is over before the helper looks again
+        engine.start()
+        if began_later:
+            engine.begin(time.monotonic(), psutil.Process().memory_info().rss + 60 * MIB)
+        engine.stop()
+        child.stdin.write(b"\n")
+    first, *_, last = engine.timeline(SESSION).main
+    assert (first.time, last.time) == (0, engine.stopped - engine.started)
+    expected = psutil.Process().memory_info().rss + 62 * MIB
+    assert [first.rss, last.rss] == pytest.approx([expected] * 2, abs=25 * MIB)
+
+
 @linux
 def test_pages_that_a_forked_child_shares_count_once():
     block = bytearray(200 * MIB)

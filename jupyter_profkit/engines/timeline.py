@@ -41,7 +41,6 @@ __all__ = ["TimelineEngine", "check_process", "mark"]
 _MAX_SAMPLES = 50_000
 """More are thinned out, without losing a peak: a recording must not weigh on the kernel it measures."""
 _MAX_MARKS = 10_000
-_SHORTEST_INTERVAL = 0.001
 _LONGEST_GAP = 0.1
 _LONGEST_NAME = 60
 
@@ -52,7 +51,7 @@ class TimelineEngine:
     Parameters
     ----------
     pid : the process; this one by default.
-    interval : seconds between samples, 1 ms at least.
+    interval : seconds between samples.
     children : add up the memory of the process and of its children.
     per_child : keep the samples of each child apart.
     reset_peak : whether the high-water mark of this process may be reset.
@@ -77,7 +76,7 @@ class TimelineEngine:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pid = os.getpid() if pid is None else pid
-        self.interval = max(interval, _SHORTEST_INTERVAL)
+        self.interval = interval
         self._children, self._per_child = children, per_child
         self._reset_peak = reset_peak and pid is None
         self._seconds = seconds

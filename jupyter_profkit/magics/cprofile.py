@@ -24,12 +24,12 @@ class TimeMagics(configurable_magics(CPROFILE)):  # type: ignore[misc]
 
     def open_cprofile(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self.parse(CPROFILE, line), filename)
+        return self._open(self.parse_cell(CPROFILE, line), filename)
 
     @no_var_expand
     @line_cell_magic
     def cprofile(self, line: str, cell: str | None = None) -> Any:
-        values = self.parse(CPROFILE, line)
+        values = self.parse(CPROFILE, line) if cell is None else self.parse_cell(CPROFILE, line)
         return self.line_or_cell(values, cell, "%cprofile", self._open)
 
     cprofile.__doc__ = CPROFILE.help()

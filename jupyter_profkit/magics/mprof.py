@@ -38,12 +38,12 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
     def open_mprof_plot(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
         with usage_errors():
-            return self._open(self.parse(MPROF_PLOT, self.shell.var_expand(line)), filename)
+            return self._open(self.parse_cell(MPROF_PLOT, self.shell.var_expand(line)), filename)
 
     @line_cell_magic
     def mprof_plot(self, line: str, cell: str | None = None) -> Any:
         if cell is not None:
-            return self.line_or_cell(self.parse(MPROF_PLOT, line), cell, "%mprof_plot", self._open)
+            return self.line_or_cell(self.parse_cell(MPROF_PLOT, line), cell, "%mprof_plot", self._open)
         with usage_errors():
             values = self.parse(MPROF_PLOT, _options_first(line))
             found = self._plot(values, _words(values.rest))

@@ -24,13 +24,13 @@ class LeakMagics(configurable_magics(OBJLEAKS)):  # type: ignore[misc]
 
     def open_objleaks(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self.parse_alone(OBJLEAKS, line), filename)
+        return self._open(self.parse_cell(OBJLEAKS, line), filename)
 
     @no_var_expand
     @line_cell_magic
     def objleaks(self, line: str, cell: str | None = None) -> Any:
         __tracebackhide__ = True
-        values = self.parse(OBJLEAKS, line) if cell is None else self.parse_alone(OBJLEAKS, line)
+        values = self.parse(OBJLEAKS, line) if cell is None else self.parse_cell(OBJLEAKS, line)
         return self.line_or_cell(values, cell, "%objleaks" if cell is None else "%%objleaks", self._open)
 
     objleaks.__doc__ = OBJLEAKS.help()

@@ -123,14 +123,14 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
 
     def open_objgrowth(self, line: str, filename: str) -> Opened:
         """Called by the prologue of a cell."""
-        return self._open(self.parse_alone(OBJGROWTH, line), filename)
+        return self._open(self.parse_cell(OBJGROWTH, line), filename)
 
     @no_var_expand
     @line_cell_magic
     def objgrowth(self, line: str, cell: str | None = None) -> Any:
         from jupyter_profkit.cells.growth import measure_growth
 
-        values = self.parse_alone(OBJGROWTH, line)
+        values = self.parse_alone(OBJGROWTH, line) if cell is None else self.parse_cell(OBJGROWTH, line)
         if cell is not None:  # the body that another cell magic passes on
             return self.line_or_cell(values, cell, "%%objgrowth", self._open)
         n_cells = self.shell.execution_count - self._counted_at

@@ -37,6 +37,7 @@ class Kind(enum.Enum):
     COUNT = "a whole number, 0 or more"
     TIMES = "a whole number, 1 or more"
     SECONDS = "a number of seconds above 0"
+    INTERVAL = "a number of seconds, 0.001 or more"
     NUMBER = "a number"
     SIZE = "a size above 0 like 2GiB, or auto"
     LIMIT = "a size above 0 like 4GiB, auto or off"
@@ -115,6 +116,7 @@ _EXAMPLE: Final = {
     Kind.COUNT: "10",
     Kind.TIMES: "5",
     Kind.SECONDS: "0.01",
+    Kind.INTERVAL: "0.01",
     Kind.NUMBER: "0.5",
     Kind.SIZE: "2GiB",
     Kind.LIMIT: "4GiB",
@@ -155,6 +157,14 @@ def _seconds(value: object) -> float:
     return number
 
 
+def _interval(value: object) -> float:
+    """Seconds between samples of a helper process, which would do nothing else if they were fewer."""
+    number = _seconds(value)
+    if number < 0.001:
+        raise ValueError(value)
+    return number
+
+
 def _text(value: object) -> object:
     return value
 
@@ -177,6 +187,7 @@ _CONVERT: dict[Kind, Callable[[object], Any]] = {
     Kind.COUNT: _count,
     Kind.TIMES: _times,
     Kind.SECONDS: _seconds,
+    Kind.INTERVAL: _interval,
     Kind.NUMBER: _number,
     Kind.SIZE: _size,
     Kind.LIMIT: _limit,

@@ -41,7 +41,7 @@ MEMPROFILE = OptionSet(
         Option("heap", ("--heap",), Kind.FLAG, False, "measure the heap even where memray may crash Python"),
         Option("children", ("-c", "--include-children"), Kind.FLAG, False, "add the memory of child processes"),
         LIMIT,
-        Option("interval", ("-i", "--interval"), Kind.SECONDS, 0.005, "seconds between samples of the curve", "S"),
+        Option("interval", ("-i", "--interval"), Kind.INTERVAL, 0.005, "seconds between samples of the curve", "S"),
         REPEAT,
         COMPARE,
         *(_also_o(option) for option in OUTPUT),

@@ -16,7 +16,9 @@ _PLOT = (
 )
 
 _SAMPLING = (
-    Option("interval", ("-T", "--interval"), Kind.SECONDS, 0.005, "seconds between samples, 0.001 at least", "SECONDS"),
+    Option(
+        "interval", ("-T", "--interval"), Kind.INTERVAL, 0.005, "seconds between samples, 0.001 at least", "SECONDS"
+    ),
     Option("children", ("-c", "-C", "--include-children"), Kind.FLAG, False, "add the memory of child processes"),
     Option("per_child", ("-M", "--multiprocess"), Kind.FLAG, False, "draw a curve for each child process"),
     Option("timeout", ("--timeout",), Kind.SECONDS, None, "stop sampling, and a script, after so long", "SECONDS"),

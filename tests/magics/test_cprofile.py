@@ -213,6 +213,7 @@ def test_the_last_result_is_shown_again_in_another_order_without_running(kernel:
         ("-l (", "is not a pattern"),
         ("--nonsense", "unrecognized arguments: --nonsense"),
         ("-v 'not a name'", "-v takes a variable's name"),
+        ("-s time fib(9)", "%%cprofile takes options only, not 'fib(9)'; the code goes below (%cprofile?)"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_the_body_does_not_run(kernel: Kernel, options: str, message: str) -> None:

@@ -89,6 +89,7 @@ def test_a_file_that_cannot_be_written_costs_only_the_file(kernel: Kernel) -> No
         ("-s colour", "'colour' is not one of line, increment, peak, occurrences"),
         ("-p many", "--precision takes a whole number"),
         ("-v 2x", "-v takes a variable's name"),
+        ("-i 0.0001", "--interval takes a number of seconds, 0.001 or more"),
         ("--limit 4 GiB", "%%memprofile takes options only, not 'GiB'"),
         ("-c work(3)", "%%memprofile takes options only, not 'work(3)'; the code goes below (%memprofile?)"),
         ("--lmit 3", "unrecognized arguments: --lmit"),

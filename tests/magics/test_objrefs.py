@@ -74,6 +74,7 @@ def test_what_an_exception_holds_is_told(kernel):
         ("%objgrowth 5", "takes options only"),
         ("%objtypes -l many", "--limit takes a whole number"),
         ("%%objgrowth --wrong\nnever_run = 1", "--wrong"),
+        ("%%objgrowth -l 3 f()\nnever_run = 1", "takes options only, not 'f()'; the code goes below (%objgrowth?)"),
     ],
 )
 def test_bad_input_is_one_line(kernel, line, message):

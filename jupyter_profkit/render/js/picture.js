@@ -44,6 +44,7 @@ svg [tabindex]:hover rect{filter:brightness(.93)}
 svg [tabindex]:focus-visible rect{stroke:#1976d2;stroke-width:3}
 svg .faint{opacity:.28}
 svg .found rect{stroke-width:2.5}
+@media print{.bar{display:none}.box{max-height:none}}
 `;
 
 function makeInert(svg) {

@@ -301,7 +301,7 @@ def test_the_next_kernel_shows_what_was_recorded_before_one_died(folder: Path, t
     ],
 )
 def test_bad_input_gets_one_clear_line(kernel: Kernel, line: str, words: str) -> None:
-    kernel.run("import sys")
+    kernel.run("%%mprof_plot -q\nimport sys")  # a recording to show
     reply = kernel.run(line)
     assert not reply.displays
     assert not reply.traceback

@@ -231,6 +231,8 @@ class CallGraph:
         A builtin such as ``next`` is one entry for the cell and for the shell around
         it, which plain cProfile hears too; what it calls of the shell's is not the cell's.
         """
+        if _is_of_display_hook(code) and not self._displays(code):
+            return False  # it was called for nothing, by the shell
         if isinstance(code, str) or self._filename is None:
             return not _is_own(code)
         is_shared = isinstance(self._entries[caller].code, str)

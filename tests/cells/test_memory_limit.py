@@ -175,7 +175,8 @@ def test_the_limit_is_put_back_however_the_cell_ends(kernel: Kernel, end: str) -
 
 def test_the_line_form_takes_it_too(kernel: Kernel) -> None:
     reply = kernel.run(f"%memprofile --limit {int(kernel.value(RSS)) + 60_000_000} result = grow()")
-    assert [error["ename"] for error in reply.errors] == ["MemoryError"]
+    # The watcher is first where the lists fill memory that was freed, which the system does not refuse.
+    assert [error["ename"] for error in reply.errors] in (["MemoryError"], ["MemoryLimitError"])
     assert "held.append([0] * 1000)" in marked(reply.reports[0])
 
 

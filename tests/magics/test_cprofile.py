@@ -93,6 +93,12 @@ def test_display_of_the_last_value_is_a_row_of_its_own(kernel: Kernel) -> None:
     assert kernel.value("[s.lineno for s in p.statements.records if s.kind != 'collections']") == "[2]"
 
 
+@pytest.mark.parametrize("cell", ["x = fib(5)", "fib(5);", "None if fib(5) else 1"])
+def test_where_nothing_is_displayed_nothing_of_ipythons_is_in_the_table(kernel: Kernel, cell: str) -> None:
+    kernel.run(f"%%cprofile -v p\n{cell}")
+    assert kernel.value("sorted(f.function for f in p.functions)") == "['<module>', 'fib']"
+
+
 def test_the_display_of_a_value_is_no_part_of_what_its_statement_took_in_a_run(kernel: Kernel) -> None:
     kernel.run("class Slow:\n    def __repr__(self):\n        time.sleep(0.2)\n        return 'shown'")
     assert kernel.run("%%cprofile -n 3 -v p\nSlow()").value == "shown"

@@ -70,13 +70,11 @@ class OtherThreads:
         return not was_known
 
     def have_fallen_asleep(self) -> bool:
-        """Whether those of the kernel that were awake sleep by now; it is not looked each time that it is asked."""
+        """Whether those of the kernel, which were awake, sleep by now; it is not looked each time that it is asked."""
         self._n_until_look -= 1
         if self._n_until_look:
             return False
         self._n_until_look = self._n_between_looks
-        if not self.is_shell_awake:
-            return False
         self.is_shell_awake = False  # one that wakes from here on sets it again
         if is_any_awake(self._shell):
             self.is_shell_awake = True

@@ -376,7 +376,8 @@ class ScopedProfiler:
             self.awaits.begin(code, sys._getframe(2))
         if self._is_on:
             enter(self._recorded_as(code, sys._getframe(2)) if code is self._block_code else code, *event)
-        self._look_around()
+        if self._others.is_shell_awake:
+            self._look_around()
         return True
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:

@@ -41,6 +41,8 @@ class Reply:
     displays: list[dict[str, Any]] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     """What displays were replaced by, in the order in which that came."""
+    named: dict[str | None, dict[str, Any]] = field(default_factory=dict)
+    """The displays that have an id."""
     value: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
 
@@ -105,8 +107,12 @@ class Kernel:
                 reply.stderr += content["text"]
             case "display_data":
                 reply.displays.append(content["data"])
+                reply.named[content.get("transient", {}).get("display_id")] = content["data"]
             case "update_display_data":
                 reply.updates.append(content["data"])
+                if not content["data"]:  # a line on progress is wiped: on a slow machine there is one, elsewhere none
+                    wiped = reply.named.get(content["transient"]["display_id"])
+                    reply.displays = [display for display in reply.displays if display is not wiped]
             case "execute_result":
                 reply.value = content["data"]["text/plain"]
             case "error":

@@ -28,7 +28,7 @@ callbacks are registered with `sys.monitoring` under tool ids of our own:
 
 * *Methods of built-in functions*, as pybind11 makes them: cProfile hears the end, but not the beginning, of their
   calls, and would take the end for that of the function around them. Code that calls one is checked, and the
-  beginning told. To find it, the first call at each place is heard in Python.
+  beginning told. To find it, the first call at each place is heard in Python, and more where a stand-in was called.
 * *Statements* of a ``with`` block: its frame is entered and left anew with each of them.
 * *Threads* that the block starts have profilers of their own if they are asked for.
 
@@ -47,11 +47,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import starmap
-from types import BuiltinFunctionType, CodeType, FrameType, MethodType
+from types import CodeType, FrameType, MethodType
 from typing import Any, ClassVar, Final
 
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import StatementSwitch, WithBlock
+from jupyter_profkit.engines.builtin_methods import StandIns, is_builtin_method
 from jupyter_profkit.engines.other_threads import OtherThreads
 from jupyter_profkit.engines.shell_threads import frames_of, is_of_kernel
 from jupyter_profkit.engines.thread_profilers import CheckedThreads
@@ -70,6 +71,12 @@ _STRANGE_CALLS: Final = 100
 """Calls of code that is not the block's, after which it is no longer listened to until the block goes on."""
 
 _CALL_FUNCTION_EX: Final = dis.opmap["CALL_FUNCTION_EX"]
+_RESUME: Final = dis.opmap["RESUME"]
+_INTERRUPTS_COME_BEFORE_STARTS: Final = sys.version_info >= (3, 13)
+"""Whether a function may be interrupted on its first instruction before its start is told; its end is told anyway."""
+
+_CALLS_OF_STAND_INS: Final = 1000
+"""Calls at a place that are heard if the first one was of something that may stand in for such a method."""
 
 
 def is_own_code(code: CodeType) -> bool:
@@ -91,7 +98,7 @@ class ScopedProfiler:
     """
 
     _has_lost_track: ClassVar = False
-    """Whether one of them ever did: from then on every call is checked."""
+    """Whether one of them ever did: from then on every call at every place is heard."""
 
     def __init__(
         self,
@@ -103,7 +110,7 @@ class ScopedProfiler:
     ) -> None:
         self.duration = 0.0
         """Seconds from start to stop."""
-        self.checks_all = threads is not None or ScopedProfiler._has_lost_track
+        self.checks_all = threads is not None
         """Whether all events go through Python."""
         self.lost_track = False
         """Whether functions are missing."""
@@ -128,6 +135,8 @@ class ScopedProfiler:
         self._roots: set[int] = set()
         self._coroutines: set[int] = set()
         self._n_outermost = 0
+        self._stand_ins = StandIns()
+        self._n_heard: dict[tuple[int, int], int] = {}
         self.awaits = AwaitLedger()
         """What the user's coroutines did."""
         self._n_roots_open = 0
@@ -209,7 +218,7 @@ class ScopedProfiler:
     # methods of built-in functions
 
     def _on_call(self, code: CodeType, offset: int, called: object, argument: object) -> object:
-        """Code is about to call something: checked code any time, fast code once at each place."""
+        """Code is about to call something: checked code any time, fast code once at each place, or a few times."""
         is_fast = id(code) in self._fast
         if is_fast and threading.get_ident() != self._thread:
             return None
@@ -218,9 +227,23 @@ class ScopedProfiler:
                 self._check(code)
             called = called.__func__
         elif is_fast:
-            return MONITORING.DISABLE
+            return self._hear_less(code, offset, called)
         self._call(code, offset, called, argument)
         return None
+
+    def _hear_less(self, code: CodeType, offset: int, called: object) -> object:
+        """What is to be heard of that place from now on.
+
+        Where a stand-in of such a method was called, the method itself may be called later: matplotlib's
+        figures are laid out by the code that draws them then.
+        """
+        if ScopedProfiler._has_lost_track:
+            return None
+        place = id(code), offset
+        n_calls = self._n_heard.get(place, 0)
+        if n_calls or called in self._stand_ins:
+            self._n_heard[place] = n_calls = n_calls + 1
+        return None if 0 < n_calls < _CALLS_OF_STAND_INS else MONITORING.DISABLE
 
     def _enter_outermost(self, code: CodeType, offset: int) -> None:
         self._n_outermost += 1
@@ -263,7 +286,8 @@ class ScopedProfiler:
         """From now on its events go through Python."""
         self._fast.discard(id(code))
         self._checked.add(id(code))
-        _in_one_go((MONITORING.set_local_events, *step) for step in self._listening(code, is_checked=True))
+        steps = [(MONITORING.set_local_events, *step) for step in self._listening(code, is_checked=True)]
+        _in_one_go([*steps, (MONITORING.restart_events,)])  # the scout hears of its starts again
 
     def _listening(self, code: CodeType, *, is_checked: bool) -> Iterator[tuple[int, CodeType, int]]:
         """What each tool is to hear of enrolled code."""
@@ -380,6 +404,11 @@ class ScopedProfiler:
             self._look_around()
         return True
 
+    def _on_unwind(self, code: CodeType, offset: int, error: BaseException) -> None:
+        if _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME:
+            return  # an interrupt, before its start was told
+        self._on_leave(code, offset, error)
+
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
         if id(code) in self._coroutines and threading.get_ident() == self._thread:
             self.awaits.end(sys._getframe(1))
@@ -486,7 +515,7 @@ class ScopedProfiler:
         }
         self._call, checked["CALL"] = checked["CALL"], self._on_call
         checked |= dict.fromkeys(("PY_START", "PY_RESUME"), self._on_start)
-        checked |= dict.fromkeys(("PY_RETURN", "PY_UNWIND"), self._on_leave)
+        checked |= {"PY_RETURN": self._on_leave, "PY_UNWIND": self._on_unwind}
         checked |= {"PY_YIELD": self._on_yield, "PY_THROW": self._on_throw}
         if self._statements is not None:
             checked["LINE"] = self._statements.on_line
@@ -517,7 +546,7 @@ class ScopedProfiler:
 
 def _is_told_unbound(method: MethodType, code: CodeType, offset: int) -> bool:
     """Whether the end of its call is told of a built-in function, for which cProfile takes no bound method."""
-    return type(method.__func__) is BuiltinFunctionType and code.co_code[offset] != _CALL_FUNCTION_EX
+    return is_builtin_method(method) and code.co_code[offset] != _CALL_FUNCTION_EX
 
 
 def _on_thread(thread: int, event: str, callback: Callable[..., None]) -> Callable[..., None]:

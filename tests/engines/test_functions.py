@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import cProfile
+import functools
 import gc
 import json
 import linecache
@@ -23,6 +24,7 @@ import pytest
 import jupyter_profkit.cells.prologue  # noqa: F401 - imported before it is measured
 from jupyter_profkit import cprofile
 from jupyter_profkit.engines import scoped_profiler, tool_slots
+from jupyter_profkit.engines.builtin_methods import StandIns
 from jupyter_profkit.engines.functions import FunctionEngine, PlainProfiler
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.errors import EngineBusyError
@@ -181,10 +183,11 @@ def test_times_are_those_of_the_clock():
     def inner():
         time.sleep(0.05)
 
+    start = time.perf_counter()
     found = by_name(measured(outer))
-    assert 0.08 <= found["outer"].cumtime < 0.3
+    assert 0.08 <= found["outer"].cumtime <= time.perf_counter() - start
     assert 0.05 <= found["inner"].cumtime < found["outer"].cumtime - 0.02
-    assert found["outer"].tottime < 0.02
+    assert found["outer"].tottime < found["outer"].cumtime - 0.08  # it slept, but that is not its own
     assert found["<built-in method time.sleep>"].ncalls == 2
 
 
@@ -376,9 +379,8 @@ def hurried_threads():
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.parametrize("name", ["IOPub", "mine"])  # one of the kernel's, and one of the user's
 @pytest.mark.parametrize("delay", [0.0005, 0.001, 0.002, 0.004])
-def test_a_thread_that_begins_in_the_middle_and_runs_the_same_code_changes_no_count(hurried_threads, name, delay):
+def test_a_thread_that_begins_in_the_middle_and_runs_the_same_code_changes_no_count(hurried_threads, delay):
     def work():
         while not over.is_set():
             everyday()
@@ -391,7 +393,6 @@ def test_a_thread_that_begins_in_the_middle_and_runs_the_same_code_changes_no_co
     over = threading.Event()
     expected = {key: found.ncalls for key, found in by_name(measured(block)).items()}
     thread = threading.Timer(delay, work)
-    thread.name = name
     engine = FunctionEngine()
     thread.start()
     try:
@@ -512,15 +513,15 @@ def apply(function):
 
 
 def test_methods_of_builtins_end_their_own_calls_and_no_others():
-    engine = measured(lengths)
+    engine = measured(lambda: [lengths() for _ in range(3)])
     found = by_name(engine)
     assert {name: found[name].ncalls for name in ("lengths", "length", "of_builtin")} == {
-        "lengths": 1,
-        "length": 1,
-        "of_builtin": 1,
+        "lengths": 3,
+        "length": 3,
+        "of_builtin": 3,
     }
     # 5, one that fails, one in `length`, and `len` itself; before 3.12 a call with `*` is told of as well
-    assert found["<built-in method builtins.len>"].ncalls in (8, 9)
+    assert found["<built-in method builtins.len>"].ncalls in (3 * 8, 3 * 9)
     assert {caller.caller[2] for caller in found["<built-in method builtins.len>"].callers} == {"lengths", "length"}
     assert found["<built-in method builtins.len>"].pcalls == found["<built-in method builtins.len>"].ncalls
 
@@ -537,6 +538,58 @@ def test_matplotlibs_fonts_which_pybind11_made_hide_nobody():
     assert found["tables"].ncalls == 1
     ((name, record),) = [item for item in found.items() if "get_sfnt" in item[0]]
     assert record.ncalls == 2, name
+
+
+class Sketch:
+    """Has the methods of a canvas, and does nothing: figures are laid out on it."""
+
+    def measure(self):
+        pass
+
+
+class Canvas:
+    """Draws with a method that C has made."""
+
+    def __init__(self):
+        self.measure = of_builtin([1])
+
+
+def drawn_on(canvas):
+    return canvas.measure()
+
+
+@pytest.mark.parametrize("sketched", [Sketch().measure, lambda: None, functools.partial(int)])
+def test_a_method_of_a_builtin_may_come_where_a_stand_in_was_called(monkeypatch, sketched):
+    monkeypatch.setattr(StandIns, "_method_names", lambda self: {"measure"})
+    sketch, canvas = types.SimpleNamespace(measure=sketched), Canvas()
+
+    def block():
+        for each in [sketch] * 20 + [canvas] * 3 + [sketch] * 2 + [canvas]:
+            drawn_on(each)
+
+    found = by_name(measured(lambda: block()))
+    assert (found["block"].ncalls, found["drawn_on"].ncalls) == (1, 26)
+    assert found["<built-in method builtins.len>"].ncalls == 4
+
+
+def test_matplotlibs_figures_which_are_laid_out_before_they_are_drawn_hide_nobody():
+    code = """
+        import io, matplotlib
+        matplotlib.use("agg")
+        from jupyter_profkit import cprofile
+        def figure_of_mine(n):
+            import matplotlib.pyplot as plt
+            figure, axes = plt.subplots()
+            axes.plot([1, 2])
+            figure.savefig(io.BytesIO(), bbox_inches="tight")
+            return n
+        with cprofile(no_flame=True) as p:
+            total = sum(figure_of_mine(n) for n in range(2))
+        counts = {each.function: each.ncalls for each in p.functions}
+        print(counts["figure_of_mine"], "lost track" in p._repr_mimebundle_()["text/plain"])
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["2", "False"]
 
 
 @needs_scoped

@@ -314,6 +314,24 @@ def test_importing_a_large_library_makes_a_small_report(kernel: Kernel) -> None:
     assert "in line 2: import matplotlib.pyplot" in " ".join(bundle["text/plain"].split())
 
 
+def test_a_plot_is_drawn_and_its_statements_are_there(kernel: Kernel) -> None:
+    kernel.run("%matplotlib inline")
+    reply = kernel.run("%%cprofile -v p\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    assert any("image/png" in display for display in reply.displays)
+    assert kernel.value("sorted({s.lineno for s in p.statements.records if s.lineno})") == "[2, 3, 4]"
+    assert "lost track" not in reply.reports[-1]
+
+
+@pytest.mark.parametrize("_", range(3))  # it comes now in one instruction, now in another
+def test_an_interrupt_loses_no_statement(kernel: Kernel, tmp_path, _: int) -> None:
+    mark = tmp_path / "begun"
+    cell = f"%%cprofile -v p\nopen({str(mark)!r}, 'w').close()\nwhile True: fib(3)"
+    reply = kernel.run(cell, interrupt_when=mark)
+    assert reply.errors[0]["ename"] == "KeyboardInterrupt"
+    assert kernel.value("sorted({s.lineno for s in p.statements.records if s.lineno})") == "[2, 3]"
+    assert "lost track" not in reply.reports[-1]
+
+
 def test_an_empty_and_a_trivial_cell_are_no_trouble(kernel: Kernel) -> None:
     assert kernel.run("%%cprofile\n").status == "ok"
     assert kernel.run("%%cprofile\n# nothing").status == "ok"
@@ -334,8 +352,10 @@ def test_the_flame_graph_has_the_paths_that_happened_below_the_cells_statements(
     assert ["b()", "b", "apply", "slow", "nap"] in paths
     assert ["a()", "a", "apply", "fast", "nap"] in paths
     assert not any({"a", "slow"} <= set(path) or {"b", "fast"} <= set(path) for path in paths)
-    share = "sum(w for path, w in p.stacks.stacks() if 'slow' in [f.function for f in path]) / p.stacks.total"
-    assert float(kernel.value(share)) == pytest.approx(float(kernel.value("sum(clock[2:]) / sum(clock)")), abs=0.05)
+    within = "(lambda name: sum(w for path, w in p.stacks.stacks() if name in [f.function for f in path]))"
+    assert float(kernel.value(f"{within}('slow') / {within}('nap')")) == pytest.approx(
+        float(kernel.value("sum(clock[2:]) / sum(clock)")), abs=0.05
+    )
     assert (kernel.run("p.flame()").value or "").startswith("Flame graph  In [")
 
 

@@ -2,7 +2,8 @@
 
     is_builtin_method(called)           torch.Generator().seed, say
     stand_ins = StandIns()
-    called in stand_ins                 whether such a method may be called at the same place another time
+    stand_ins.look()
+    stand_ins.may_be(called, code)      whether such a method may be called at the same place another time
 
 Code that calls ``renderer.draw_markers`` gets a function of Python from one class, and such a method from another:
 the place in the code is the same.
@@ -15,8 +16,8 @@ import itertools
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ExtensionFileLoader
-from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, MethodType, ModuleType
-from typing import Any, Final
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, MethodType, ModuleType
+from typing import Final
 
 __all__ = ["StandIns", "is_builtin_method"]
 
@@ -37,18 +38,8 @@ class StandIns:
         self._n_modules = 0
         self._loading: list[ModuleType] = []
 
-    def __contains__(self, called: object) -> bool:
-        if type(called) is MethodType:
-            called = called.__func__
-        if isinstance(called, FunctionType):
-            return "<" in called.__qualname__ or called.__name__ in self._method_names()
-        if type(called) in (BuiltinFunctionType, MethodDescriptorType):
-            named: Any = called
-            return named.__name__ in self._method_names()
-        return type(called) is functools.partial
-
-    def _method_names(self) -> frozenset[str]:
-        """Those of the types that are loaded by now; they come with modules written in C."""
+    def look(self) -> None:
+        """Get to know the types that were loaded since the last time; they come with modules written in C."""
         n_new, self._n_modules = len(sys.modules) - self._n_modules, len(sys.modules)
         if n_new > 0:
             newest = list(itertools.islice(reversed(sys.modules.values()), n_new))
@@ -56,7 +47,20 @@ class StandIns:
         if self._loading:
             self._names = frozenset(_names())
             self._loading = list(filter(_is_being_loaded, self._loading))
-        return self._names
+
+    def may_be(self, called: object, code: CodeType) -> bool:
+        """Whether `called`, at a place in `code`, may stand in for such a method."""
+        self.look()
+        if type(called) is MethodType:
+            called = called.__func__
+        if isinstance(called, FunctionType | BuiltinFunctionType | MethodDescriptorType):
+            if called.__name__ in self._names:
+                return True
+            if "<" not in called.__qualname__:
+                return False
+        elif type(called) is not functools.partial:
+            return False
+        return not self._names.isdisjoint(code.co_names)  # made on the spot: the name is where it is called
 
 
 def _is_extension(module: object) -> bool:

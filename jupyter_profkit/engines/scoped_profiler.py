@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import cProfile
 import dis
+import functools
 import inspect
 import operator
 import sys
@@ -99,6 +100,7 @@ class ScopedProfiler:
 
     _has_lost_track: ClassVar = False
     """Whether one of them ever did: from then on every call at every place is heard."""
+    _stand_ins: Final = StandIns()
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class ScopedProfiler:
         self._block_code = block.code if block is not None else None
         self._statement_codes = set(map(id, block.codes)) if block is not None else set()
         self._filters: dict[str, Callable[..., None]] = {}
+        self._filtered_events: dict[CodeType, str] = {}
         self._silence: Final = dict.fromkeys(self._callbacks)
         self._codes: dict[int, CodeType] = {}
         self._fast: set[int] = set()
@@ -135,7 +138,6 @@ class ScopedProfiler:
         self._roots: set[int] = set()
         self._coroutines: set[int] = set()
         self._n_outermost = 0
-        self._stand_ins = StandIns()
         self._n_heard: dict[tuple[int, int], int] = {}
         self.awaits = AwaitLedger()
         """What the user's coroutines did."""
@@ -177,7 +179,11 @@ class ScopedProfiler:
         """
         self._thread = threading.get_ident()
         self._filters = {name: _on_thread(self._thread, name, callback) for name, callback in self._callbacks.items()}
+        self._filtered_events = {
+            filter_.__code__: name for name, filter_ in self._filters.items() if name.startswith("PY_")
+        }
         self._others.start()
+        self._stand_ins.look()
         if self._threads is not None:
             self._threads.start()
         self._claim_tools()
@@ -241,7 +247,7 @@ class ScopedProfiler:
             return None
         place = id(code), offset
         n_calls = self._n_heard.get(place, 0)
-        if n_calls or called in self._stand_ins:
+        if n_calls or self._stand_ins.may_be(called, code):
             self._n_heard[place] = n_calls = n_calls + 1
         return None if 0 < n_calls < _CALLS_OF_STAND_INS else MONITORING.DISABLE
 
@@ -405,9 +411,17 @@ class ScopedProfiler:
         return True
 
     def _on_unwind(self, code: CodeType, offset: int, error: BaseException) -> None:
-        if _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME:
-            return  # an interrupt, before its start was told
-        self._on_leave(code, offset, error)
+        if not self._was_interrupted(code, offset, error):
+            self._on_leave(code, offset, error)
+
+    def _was_interrupted(self, code: CodeType, offset: int, error: BaseException) -> bool:
+        """Whether an interrupt came before the start of a call was told, or after its end was."""
+        came_from = error.__traceback__.tb_next if error.__traceback__ is not None else None
+        event = self._filtered_events.get(came_from.tb_frame.f_code) if came_from is not None else None
+        if came_from is not None and event is not None:  # it came while we looked which thread it is
+            is_told = came_from.tb_lasti == _last_call(came_from.tb_frame.f_code)
+            return is_told is event.endswith(("RETURN", "YIELD"))
+        return _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
         if id(code) in self._coroutines and threading.get_ident() == self._thread:
@@ -568,6 +582,12 @@ def _on_thread(thread: int, event: str, callback: Callable[..., None]) -> Callab
     by_event: dict[str, Callable[..., None]] = dict.fromkeys(("PY_START", "PY_RESUME"), begin)
     by_event |= dict.fromkeys(("PY_RETURN", "PY_YIELD"), end)
     return by_event.get(event, call)
+
+
+@functools.cache
+def _last_call(code: CodeType) -> int:
+    """Where in one of these it is that the callback is called."""
+    return max(each.offset for each in dis.get_instructions(code) if each.opname == "CALL")
 
 
 def _missing(*_: object) -> None:

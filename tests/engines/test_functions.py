@@ -24,7 +24,6 @@ import pytest
 import jupyter_profkit.cells.prologue  # noqa: F401 - imported before it is measured
 from jupyter_profkit import cprofile
 from jupyter_profkit.engines import scoped_profiler, tool_slots
-from jupyter_profkit.engines.builtin_methods import StandIns
 from jupyter_profkit.engines.functions import FunctionEngine, PlainProfiler
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.errors import EngineBusyError
@@ -560,7 +559,7 @@ def drawn_on(canvas):
 
 @pytest.mark.parametrize("sketched", [Sketch().measure, lambda: None, functools.partial(int)])
 def test_a_method_of_a_builtin_may_come_where_a_stand_in_was_called(monkeypatch, sketched):
-    monkeypatch.setattr(StandIns, "_method_names", lambda self: {"measure"})
+    monkeypatch.setattr(ScopedProfiler._stand_ins, "_names", frozenset({"measure"}))
     sketch, canvas = types.SimpleNamespace(measure=sketched), Canvas()
 
     def block():

@@ -43,8 +43,15 @@ class Reply:
     """What displays were replaced by, in the order in which that came."""
     named: dict[str | None, dict[str, Any]] = field(default_factory=dict)
     """The displays that have an id."""
+    wiped: list[dict[str, Any] | None] = field(default_factory=list)
+    """Those that were emptied: a line on progress, on a slow machine."""
     value: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        """The displays that stay."""
+        return [display for display in self.displays if not any(display is each for each in self.wiped)]
 
     @property
     def reports(self) -> list[str]:
@@ -110,9 +117,8 @@ class Kernel:
                 reply.named[content.get("transient", {}).get("display_id")] = content["data"]
             case "update_display_data":
                 reply.updates.append(content["data"])
-                if not content["data"]:  # a line on progress is wiped: on a slow machine there is one, elsewhere none
-                    wiped = reply.named.get(content["transient"]["display_id"])
-                    reply.displays = [display for display in reply.displays if display is not wiped]
+                if not content["data"]:
+                    reply.wiped.append(reply.named.get(content["transient"]["display_id"]))
             case "execute_result":
                 reply.value = content["data"]["text/plain"]
             case "error":

@@ -412,7 +412,7 @@ class ScopedProfiler:
 
     def _on_unwind(self, code: CodeType, offset: int, error: BaseException) -> None:
         if not self._was_interrupted(code, offset, error):
-            self._on_leave(code, offset, error)
+            self._ended(sys._getframe(1), code, offset, error)
 
     def _was_interrupted(self, code: CodeType, offset: int, error: BaseException) -> bool:
         """Whether an interrupt came before the start of a call was told, or after its end was."""
@@ -424,16 +424,20 @@ class ScopedProfiler:
         return _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
+        self._ended(sys._getframe(1), code, offset, value)
+
+    def _ended(self, frame: FrameType, code: CodeType, offset: int, value: object) -> None:
         if id(code) in self._coroutines and threading.get_ident() == self._thread:
-            self.awaits.end(sys._getframe(1))
-        self._left(code, offset, value)
+            self.awaits.end(frame)
+        self._left(frame, code, offset, value)
 
     def _on_yield(self, code: CodeType, offset: int, value: object) -> None:
+        frame = sys._getframe(1)
         if id(code) in self._coroutines and threading.get_ident() == self._thread:
-            self.awaits.pause(sys._getframe(1))
-        self._left(code, offset, value)
+            self.awaits.pause(frame)
+        self._left(frame, code, offset, value)
 
-    def _left(self, code: CodeType, offset: int, value: object) -> None:
+    def _left(self, frame: FrameType, code: CodeType, offset: int, value: object) -> None:
         key = id(code)
         if key not in self._codes:
             return
@@ -442,7 +446,7 @@ class ScopedProfiler:
             return
         if not self._is_on:
             return
-        self._leave(self._recorded_as(code, sys._getframe(2)) if code is self._block_code else code, offset, value)
+        self._leave(self._recorded_as(code, frame) if code is self._block_code else code, offset, value)
         if key in self._roots:
             self._n_roots_open -= 1
             if not self._n_roots_open:

@@ -128,7 +128,7 @@ def test_every_magic_has_controls_for_its_report(kernel: Kernel, code: str) -> N
     reply = kernel.run(code)
     assert reply.errors == []
     assert reply.stderr == ""
-    assert [WIDGET in display for display in reply.displays] == [False, False, True]
+    assert [WIDGET in display for display in reply.kept] == [False, False, True]
 
 
 @pytest.mark.kernel

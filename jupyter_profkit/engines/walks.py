@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Callable, Iterator
+from types import TracebackType
 
 __all__ = ["Step", "letting_go", "no_step"]
 
@@ -26,9 +27,25 @@ def no_step(_: int) -> None:
 
 @contextlib.contextmanager
 def letting_go() -> Iterator[None]:
-    """Clear the local variables of all that an exception went through in this block."""
+    """Let go of the local variables of all that an exception went through in this block.
+
+    Where an interrupt came is nobody's business, so that its traceback ends at the block: a frame
+    that is cleared still has its function, and that what it encloses (Python 3.11: each comprehension).
+    """
     try:
         yield
     except BaseException as error:
         traceback.clear_frames(error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            _end_at_what_runs(error.__traceback__)
         raise
+
+
+def _end_at_what_runs(trace: TracebackType | None) -> None:
+    while trace is not None and trace.tb_next is not None:
+        try:
+            trace.tb_next.tb_frame.clear()
+        except RuntimeError:  # it runs
+            trace = trace.tb_next
+        else:
+            trace.tb_next = None

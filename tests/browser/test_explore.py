@@ -146,6 +146,17 @@ def test_frames_are_found_by_name(someone: Reader) -> None:
     cell.controls.get_by_label("Find a frame").fill("")
 
 
+def test_on_paper_there_is_the_picture_without_its_controls(someone: Reader) -> None:
+    cell = Cell(someone, "time")
+    someone.page.emulate_media(media="print")
+    try:
+        assert frame(cell, "parse").is_visible()
+        assert not cell.controls.get_by_label("Find a frame").is_visible()
+    finally:
+        someone.page.emulate_media(media="null")
+    assert cell.controls.get_by_label("Find a frame").is_visible()
+
+
 def test_a_window_of_time_is_zoomed_into_with_the_arrow_keys(someone: Reader) -> None:
     cell = Cell(someone, "memory")
     before = cell.controls.locator("img").get_attribute("src")

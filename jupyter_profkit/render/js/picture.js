@@ -57,13 +57,16 @@ function makeInert(svg) {
 }
 
 // In an <img> the picture's own media query follows the page's theme; in the page itself it would
-// follow the system's. So the rules in it are switched by hand.
+// follow the system's. So the rules in it that are about colours are switched by hand.
 function followTheme(host, root) {
+  const switched = new WeakSet();
   const apply = () => {
     const dark = /^dark$/.test(getComputedStyle(host).colorScheme.trim());
     for (const sheet of root.styleSheets) {
       for (const rule of sheet.cssRules) {
-        if (rule instanceof CSSMediaRule) rule.media.mediaText = dark ? "all" : "not all";
+        if (!(rule instanceof CSSMediaRule)) continue;
+        if (rule.media.mediaText.includes("prefers-color-scheme")) switched.add(rule);
+        if (switched.has(rule)) rule.media.mediaText = dark ? "all" : "not all";
       }
     }
   };

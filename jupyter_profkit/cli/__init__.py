@@ -9,6 +9,7 @@
     python -m jupyter_profkit list
     python -m jupyter_profkit rm [--dry-run] [--all] recording …
     python -m jupyter_profkit doctor
+    python -m jupyter_profkit --version
 
 Options are those of the magics, and of mprof; COMMAND --help lists them. As python and
 cProfile have it, -m ends the options and names a module to run, and what follows is its
@@ -19,6 +20,7 @@ the script's; 2 is a wrong call.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import sys
 import traceback
@@ -35,23 +37,22 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import MEMPROFILE
-from jupyter_profkit.options.mprof import ATTACH, LIST, MPROF_RUN, PEAK, PLOT, RM
+from jupyter_profkit.options.mprof import ATTACH, LIST, PEAK, PLOT, RM, RUN
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code."""
-    name, *rest = [*(sys.argv[1:] if arguments is None else arguments), ""]
-    rest = rest[:-1] if rest else []
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name, rest = words[0] if words else "--help", words[1:]
     command, options = _COMMANDS.get(name, (None, None))
-    if command is None:
-        print((__doc__ or "").strip(), file=sys.stdout if name in {"", "-h", "--help"} else sys.stderr)
-        return 0 if name in {"", "-h", "--help"} else 2
-    if options is not None and rest[:1] in (["-h"], ["--help"]):
-        print(options.help("python -m jupyter_profkit ", name))
+    if (text := _asked_for(name, options, rest)) is not None:
+        print(text)
         return 0
     try:
+        if command is None:
+            raise OptionError(f"there is no command {name!r}; {_ELSEWHERE.get(name, _WHAT_THERE_IS)}")
         return command(rest)
     except ProfkitError as error:
         print(f"jupyter_profkit: {error}", file=sys.stderr)
@@ -60,11 +61,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
+def _asked_for(name: str, options: OptionSet | None, rest: Sequence[str]) -> str | None:
+    """The help or the version, if that is what somebody wants to read."""
+    if name in {"-h", "--help"}:
+        return (__doc__ or "").strip()
+    if name == "--version":
+        from jupyter_profkit.cli.doctor import version_of
+
+        return f"jupyter_profkit {version_of('jupyter-profkit')}"
+    if options is not None and rest[:1] in (["-h"], ["--help"]):
+        return options.help("python -m jupyter_profkit ")
+    return None
+
+
 def _memprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
     from jupyter_profkit.options.memprofile import DISPLAY
 
-    return _measure(MEMPROFILE, DISPLAY, arguments, LineMemoryMeasurement, "line_memory")
+    return _measure(_MEMPROFILE, DISPLAY, arguments, LineMemoryMeasurement, "line_memory")
 
 
 def _cprofile(arguments: Sequence[str]) -> int:
@@ -72,7 +86,7 @@ def _cprofile(arguments: Sequence[str]) -> int:
     from jupyter_profkit.options.cprofile import DISPLAY
 
     return _measure(
-        CPROFILE, DISPLAY, arguments, lambda values, path: TimeMeasurement(values, filename=path), "functions"
+        _CPROFILE, DISPLAY, arguments, lambda values, path: TimeMeasurement(values, filename=path), "functions"
     )
 
 
@@ -154,10 +168,13 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
+_MEMPROFILE = dataclasses.replace(MEMPROFILE, rest=RUN.rest)
+_CPROFILE = dataclasses.replace(CPROFILE, rest=RUN.rest)
+
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], OptionSet | None]] = {
-    "memprofile": (_memprofile, MEMPROFILE),
-    "cprofile": (_cprofile, CPROFILE),
-    "run": (mprof.run, MPROF_RUN),
+    "memprofile": (_memprofile, _MEMPROFILE),
+    "cprofile": (_cprofile, _CPROFILE),
+    "run": (mprof.run, RUN),
     "attach": (mprof.attach, ATTACH),
     "plot": (mprof.plot, PLOT),
     "peak": (mprof.peak, PEAK),
@@ -165,3 +182,8 @@ _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], OptionSet | None]] = 
     "rm": (mprof.remove, RM),
     "doctor": (_doctor, None),
 }
+
+_WHAT_THERE_IS = f"there are {', '.join(_COMMANDS)}; --help tells what they take"
+
+_ELSEWHERE = {"clean": "rm --all removes what list shows"}
+"""mprof's commands of other names."""

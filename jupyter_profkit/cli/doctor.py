@@ -38,11 +38,11 @@ _PACKAGES = (
 
 def findings() -> Iterator[tuple[str, str]]:
     """Each thing that was looked at, and what was found."""
-    yield "jupyter_profkit", _version("jupyter-profkit")
+    yield "jupyter_profkit", version_of("jupyter-profkit")
     yield "python", f"{platform.python_implementation()} {platform.python_version()}"
     yield "system", f"{platform.system()} {platform.release()} {platform.machine()}"
     for name in _PACKAGES:
-        yield name, _version(name)
+        yield name, version_of(name)
     yield "memory by line", LineMemoryEngine(Scope()).description
     yield "heap by line", _heap()
     yield "limit on memory", _limit()
@@ -71,7 +71,7 @@ def _limit() -> str:
     return f"by {means}; auto is {format_size(budget.size)} ({budget.reason})"
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

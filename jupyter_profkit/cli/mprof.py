@@ -15,7 +15,7 @@ from jupyter_profkit.cli.delivery import deliver
 from jupyter_profkit.errors import OptionError, ProfkitError, RecordingError, TargetError
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import OptionSet, Values
-from jupyter_profkit.options.mprof import ATTACH, DISPLAY, MPROF_RUN, PEAK, PLOT, RM
+from jupyter_profkit.options.mprof import ATTACH, DISPLAY, PEAK, PLOT, RM, RUN
 from jupyter_profkit.units import format_seconds, format_size
 
 __all__ = ["attach", "peak", "plot", "remove", "run", "show_list"]
@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     """Record a script; its exit code is ours."""
     from jupyter_profkit.cells.script import run_script
 
-    values, rest = MPROF_RUN.from_arguments(arguments)
+    values, rest = RUN.from_arguments(arguments)
     done = run_script(rest, values)
     _keep_and_show(done.timeline, values)
     return 128 - done.returncode if done.returncode < 0 else done.returncode

@@ -19,7 +19,7 @@ from typing import Any, Final
 from jupyter_profkit.errors import OptionError, RecordingError
 from jupyter_profkit.model.result import Result
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "suffixes_of"]
 
 _TABLES: Final = frozenset(
     {
@@ -68,11 +68,15 @@ def save(result: Result, path: str | Path) -> Path:
     target = Path(path).expanduser()
     kinds, module, function = _WRITERS.get(_suffix(target), (frozenset(), "", ""))
     if result.kind not in kinds:
-        choices = ", ".join(suffix for suffix, (kinds, _, _) in _WRITERS.items() if result.kind in kinds)
-        raise OptionError(f"{target.name or path}: the suffix must be one of {choices}")
+        raise OptionError(f"{target.name or path}: the suffix must be one of {', '.join(suffixes_of(result.kind))}")
     write: Callable[[Any, Path], None] = getattr(import_module(f"{__name__}.{module}"), function)
     write(result, target)
     return target
+
+
+def suffixes_of(kind: str) -> tuple[str, ...]:
+    """What files may end in that hold a result of that kind."""
+    return tuple(suffix for suffix, (kinds, _, _) in _WRITERS.items() if kind in kinds)
 
 
 def _suffix(path: Path) -> str:

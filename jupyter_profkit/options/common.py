@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from jupyter_profkit.options.declare import Kind, Option
 
-__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "OUTPUT", "REPEAT", "SHORTNAMES"]
+__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "REPEAT", "SHORTNAMES", "output"]
 
-OUTPUT = (
-    Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
-    Option("return_result", ("-r", "--return"), Kind.FLAG, False, "return the result (line form)"),
-    Option("dump", ("-D", "--dump"), Kind.TEXT, (), "write the result; the suffix is the format", "FILE", repeat=True),
-    Option("text_file", ("-T", "--text"), Kind.TEXT, None, "write the report as text", "FILE"),
-    Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "show no report"),
-    Option("explore", ("--explore",), Kind.FLAG, False, "show controls under the report: sort, filter, zoom, compare"),
-)
+_DOCUMENTS = (".json", ".csv", ".txt", ".html")
+"""The suffixes that every result can be written with."""
+
+
+def output(*suffixes: str) -> tuple[Option, ...]:
+    """Where a result goes; `suffixes` are those of its files, beside the ones that every result has."""
+    return (
+        Option("variable", ("-v", "--variable"), Kind.TEXT, None, "bind the result to this variable", "NAME"),
+        Option("return_result", ("-r", "--return"), Kind.FLAG, False, "return the result (line form)"),
+        Option(
+            "dump",
+            ("-o", "--output", "-D", "--dump"),
+            Kind.TEXT,
+            (),
+            "write the result in the format of the suffix",
+            "FILE",
+            suffixes=(*suffixes, *_DOCUMENTS),
+            repeat=True,
+        ),
+        Option("text_file", ("-T", "--text"), Kind.TEXT, None, "write the report as text", "FILE"),
+        Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "show no report"),
+        Option(
+            "explore", ("--explore",), Kind.FLAG, False, "show controls under the report: sort, filter, zoom, compare"
+        ),
+    )
+
 
 LIMIT = Option(
     "limit",

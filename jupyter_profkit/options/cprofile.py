@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.options.common import COMPARE, OUTPUT, REPEAT
+from jupyter_profkit.options.common import COMPARE, REPEAT, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["CPROFILE", "DISPLAY", "SORT_KEYS", "Limit", "limits", "sort_keys"]
@@ -53,9 +53,16 @@ CPROFILE = OptionSet(
         Option("interval", ("--interval",), Kind.SECONDS, 0.001, "sample the stack every so many seconds", "SECONDS"),
         dataclasses.replace(REPEAT, flags=("-n", *REPEAT.flags)),
         COMPARE,
-        *OUTPUT,
+        *output(".prof", ".pstats", ".speedscope.json", ".collapsed.txt", ".svg"),
     ),
     rest="[statement]",
+    cell_rest="",
+    examples=(
+        ("%%cprofile", "this cell"),
+        ("%cprofile -s cumulative -l 10 train(5)", "a statement, and the list that pstats would print"),
+        ("%cprofile -f fit*", "the last report again, those functions alone; nothing runs"),
+        ("%%cprofile -n 5 --compare slow", "five runs, beside an earlier result (-v slow)"),
+    ),
 )
 
 DISPLAY: Final = ("sort", "limit", "functions", "modules", "exclude", "no_flame")

@@ -10,19 +10,19 @@
     MEMPROFILE.help()                           the text of ``%memprofile?``
 
 A value that was not given comes from the defaults passed in (``%config``), then
-from the declaration. Parsing itself is `argparse`'s; this module only turns its
-exits into `OptionError` and keeps the text of a statement as it was typed.
+from the declaration. Options are typed as getopt has them: ``-l 5``, ``-l5``, ``-ql 5``,
+``--limit 5``, ``--limit=5``. What follows them is kept as it was typed.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import enum
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from jupyter_profkit.errors import OptionError
 from jupyter_profkit.units import parse_size
@@ -57,6 +57,7 @@ class Option:
     help : one line.
     metavar : the word for its value in the help.
     choices : the only values it takes.
+    suffixes : what a file's name may end in, if it is one.
     repeat : it may be given several times and collects a tuple.
     """
 
@@ -67,6 +68,7 @@ class Option:
     help: str
     metavar: str = "VALUE"
     choices: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
     repeat: bool = False
 
     @property
@@ -82,12 +84,15 @@ class Option:
     @property
     def explanation(self) -> str:
         """The help, with the choices."""
-        return f"{self.help}; one of {', '.join(self.choices)}" if self.choices else self.help
+        choices = f"; one of {', '.join(self.choices)}" if self.choices else ""
+        suffixes = f": {' '.join(self.suffixes)}" if self.suffixes else ""
+        return f"{self.help}{choices}{suffixes}"
 
     def missing(self, flag: str) -> OptionError:
         """What to say where nothing follows `flag`: what a value looks like, and what it is for."""
         number = (self.default or _EXAMPLE[self.kind]) if self.kind in _EXAMPLE else self.metavar
-        example = self.choices[-1] if self.choices else number
+        file = f"run{self.suffixes[0]}" if self.suffixes else ""
+        example = self.choices[-1] if self.choices else file or number
         return OptionError(f"{flag} needs a value, as in {flag} {example}: {self.explanation}")
 
     def check(self, value: object) -> Any:
@@ -106,6 +111,8 @@ class Option:
     def _check_one(self, value: object) -> Any:
         if self.choices and value not in self.choices:
             raise OptionError(f"{self.flags[-1]}: {value!r} is not one of {', '.join(self.choices)}")
+        if self.suffixes and not str(value).lower().endswith(self.suffixes):
+            raise OptionError(f"{self.flags[-1]} {value}: the suffix must be one of {', '.join(self.suffixes)}")
         try:
             return _CONVERT[self.kind](value)
         except (TypeError, ValueError):  # an OptionError is one, and does not name the option
@@ -225,29 +232,38 @@ class Values(Mapping[str, Any]):
         return {name: self._values[name] for name in names if name in self._values}
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse without its exits: a wrong option is an `OptionError`."""
-
-    def error(self, message: str) -> NoReturn:
-        raise OptionError(f"{self.prog}: {message}")
-
-
 _TOKEN = re.compile(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""")
 
 
 @dataclass(frozen=True)
 class OptionSet:
-    """The options of one magic, in the order its help lists them."""
+    """The options of one magic or command, in the order its help lists them.
+
+    Parameters
+    ----------
+    name : what is typed.
+    summary : the first lines of its help.
+    options : its options.
+    rest : the word for what follows the options, in the help.
+    cell_rest : the same of its cell magic; None if it has none.
+    examples : lines as one would type them, and what each is for.
+    elsewhere : flags that other tools have, and what to do here instead.
+    """
 
     name: str
     summary: str
     options: tuple[Option, ...]
-    rest: str = ""  # the word for what follows the options, in the help
+    rest: str = ""
+    cell_rest: str | None = None
+    examples: tuple[tuple[str, str], ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     _by_keyword: dict[str, Option] = field(init=False, repr=False, compare=False)
+    _by_flag: dict[str, Option] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        table = {keyword: option for option in self.options for keyword in option.keywords}
-        object.__setattr__(self, "_by_keyword", table)
+        by_keyword = {keyword: option for option in self.options for keyword in option.keywords}
+        object.__setattr__(self, "_by_keyword", by_keyword)
+        object.__setattr__(self, "_by_flag", {flag: option for option in self.options for flag in option.flags})
 
     def defaults(self) -> dict[str, Any]:
         return {option.name: option.default for option in self.options}
@@ -282,23 +298,19 @@ class OptionSet:
         """
         tokens = list(_TOKEN.finditer(line))
         words = [_unquote(token[0]) for token in tokens]
-        return self._parse(words, defaults, lambda n: line[tokens[n].start() :].strip() if n < len(tokens) else "")
+        values, n = self._parse(words, defaults, f"%{self.name}", f"%{self.name}?")
+        return Values(values, line[tokens[n].start() :].strip() if n < len(tokens) else "")
 
     def from_arguments(
         self, arguments: Sequence[str], defaults: Mapping[str, Any] | None = None
     ) -> tuple[Values, list[str]]:
         """Values from a shell's argument list, and the arguments after the options."""
-        rest: list[str] = []
-
-        def keep(n: int) -> str:
-            rest.extend(arguments[n:])
-            return " ".join(arguments[n:])
-
-        return self._parse(list(arguments), defaults, keep), rest
+        values, n = self._parse(arguments, defaults, self.name, f"{self.name} --help")
+        rest = list(arguments[n:])
+        return Values(values, " ".join(rest)), rest
 
     def options_first(self, words: Iterable[str]) -> tuple[list[str], list[str]]:
         """The options in `words` with their values, and all else; numbers below zero are no options."""
-        flags = {flag: option for option in self.options for flag in option.flags}
         options: list[str] = []
         names: list[str] = []
         rest = iter(words)
@@ -307,72 +319,95 @@ class OptionSet:
                 names.append(word)
                 continue
             options.append(word)
-            if word in flags and flags[word].kind is not Kind.FLAG:
+            if self._takes_the_next(word):
                 options += itertools.islice(rest, 1)
         return options, names
 
-    def help(self, prefix: str = "%", name: str = "") -> str:
+    def help(self, prefix: str = "%") -> str:
         """The text for ``%magic?`` and ``--help``: usage, then a line for each option."""
-        usage = f"usage: {prefix}{name or self.name} [options] {self.rest}".rstrip()
+        is_magic = prefix == "%"
+        takes = f"{self.name} [options]" if self.options else self.name
+        usage = [f"usage: {prefix}{takes} {self.rest}".rstrip()]
+        if is_magic and self.cell_rest is not None:
+            usage.append(f"       %%{takes} {self.cell_rest}".rstrip() + "    as the first line of a cell")
         lines = [line for option in self.options for line in _help_lines(option)]
-        return "\n".join([self.summary, "", usage, "", "Options:", *lines, ""])
+        options = ["", "Options:", *lines] if lines else []
+        width = max((len(typed) for typed, _ in self.examples), default=0)
+        examples = [f"  {typed:<{width}}  {meaning}" for typed, meaning in self.examples if is_magic]
+        return "\n".join([self.summary, "", *usage, *options, *(["", "Examples:", *examples] if examples else []), ""])
 
-    def _parse(self, words: list[str], defaults: Mapping[str, Any] | None, rest: Any) -> Values:
-        n_options = self._count_option_words(words)
-        found = vars(self._parser().parse_args(list(self._joined(words[:n_options]))))
-        values = {**self.defaults(), **(defaults or {})}
-        for option in self.options:
-            if option.name in found:
-                values[option.name] = option.check(found[option.name])
-        skip = n_options < len(words) and words[n_options] == "--"
-        return Values(values, rest(n_options + skip))
+    def _parse(
+        self, words: Sequence[str], defaults: Mapping[str, Any] | None, name: str, manual: str
+    ) -> tuple[dict[str, Any], int]:
+        """The value of each option, and how many words these are; `name` and `manual` are for what is said."""
+        given: dict[str, Any] = {}
+        n = 0
+        while n < len(words) and words[n].startswith("-") and words[n] not in {"-", "--"}:
+            parts = self._parts(words[n])
+            if parts is None:
+                raise self._unknown(words[n], name, manual)
+            n += 1
+            for option, flag, joined in parts:
+                if option.kind is Kind.FLAG:
+                    given[option.name] = not option.turns_off(flag)
+                    continue
+                value = self._following(option, flag, words[n:]) if joined is None else joined
+                n += joined is None
+                given[option.name] = (*given.get(option.name, ()), value) if option.repeat else value
+        checked = {name: self._by_keyword[name].check(value) for name, value in given.items()}
+        return {**self.defaults(), **(defaults or {}), **checked}, n + (n < len(words) and words[n] == "--")
 
-    def _count_option_words(self, words: list[str]) -> int:
-        """How many leading words are options and their values."""
-        index = 0
-        while index < len(words):
-            word = words[index]
-            if not word.startswith("-") or word in {"-", "--"}:
-                break
-            option = self._option_of(word)
-            index += 1
-            if option is not None and option.kind is not Kind.FLAG and word in option.flags:
-                index += 1
-        return min(index, len(words))
-
-    def _joined(self, words: list[str]) -> Iterator[str]:
-        """The words for argparse, which takes ``-1GiB`` for an option unless it is part of one."""
-        rest = iter(words)
-        for word in rest:
-            option = self._option_of(word)
-            if option is None or (option.kind is not Kind.FLAG and word not in option.flags):
-                yield word
-            elif option.kind is not Kind.FLAG:
-                value = next(rest, "--")
-                if value == "--" or self._option_of(value) is not None:
-                    raise option.missing(word)
-                yield f"{word}={value}"
-            elif word in option.flags:
-                yield word
-            else:
-                raise OptionError(f"{word.partition('=')[0]} takes no value: {option.explanation}")
-
-    def _option_of(self, word: str) -> Option | None:
-        for option in self.options:
-            if word in option.flags or any(word.startswith(f"{flag}=") for flag in option.flags):
-                return option
-        return None
-
-    def _parser(self) -> argparse.ArgumentParser:
-        parser = _Parser(prog=self.name, usage=argparse.SUPPRESS, add_help=False, allow_abbrev=False)
-        for option in self.options:
-            how: dict[str, Any] = {"dest": option.name, "default": argparse.SUPPRESS}
+    def _parts(self, word: str) -> list[tuple[Option, str, str | None]] | None:
+        """The options in `word`, each with its flag and the value that is joined to it; None if one is unknown."""
+        flag, equals, value = word.partition("=")
+        option = self._by_flag.get(flag)
+        if option is not None:
+            if equals and option.kind is Kind.FLAG:
+                raise OptionError(f"{flag} takes no value: {option.explanation}")
+            return [(option, flag, value if equals else None)]
+        parts: list[tuple[Option, str, str | None]] = []
+        letters = word[1:]
+        while letters:
+            flag, letters = f"-{letters[0]}", letters[1:]
+            option = self._by_flag.get(flag)
+            if option is None:
+                return None
             if option.kind is not Kind.FLAG:
-                parser.add_argument(*option.flags, action="append" if option.repeat else "store", **how)
-                continue
-            for turns_off, flags in itertools.groupby(option.flags, option.turns_off):
-                parser.add_argument(*flags, action="store_false" if turns_off else "store_true", **how)
-        return parser
+                return [*parts, (option, flag, letters or None)]
+            parts.append((option, flag, None))
+        return parts
+
+    def _takes_the_next(self, word: str) -> bool:
+        """Whether the word after `word` is a value of it."""
+        with contextlib.suppress(OptionError):
+            for option, _, joined in (self._parts(word) or [])[-1:]:
+                return option.kind is not Kind.FLAG and joined is None
+        return False
+
+    def _following(self, option: Option, flag: str, words: Sequence[str]) -> str:
+        """The value of an option that has none joined to it."""
+        if not words or words[0] == "--" or words[0].partition("=")[0] in self._by_flag:
+            raise option.missing(flag)
+        return words[0]
+
+    def _unknown(self, word: str, name: str, manual: str) -> OptionError:
+        """What to say of an option that there is not: what is meant, or what there is."""
+        flag = word.partition("=")[0]
+        if flag in {"-h", "--help"}:
+            return OptionError(f"{manual} tells the options")
+        if flag in self.elsewhere:
+            return OptionError(f"{name} has no option {flag}: {self.elsewhere[flag]}")
+        if flag[1:].isdecimal():
+            return OptionError(
+                f"{flag} is no option of {name}; code that begins with a dash goes behind two: -- {flag}"
+            )
+        import difflib
+
+        like = difflib.get_close_matches(flag.replace("_", "-"), self._by_flag, 1, 0.7) if flag[:2] == "--" else ()
+        known = (
+            f"did you mean {like[0]}?" if like else f"it has {', '.join(option.flags[-1] for option in self.options)}"
+        )
+        return OptionError(f"{name} has no option {flag}; {known} ({manual})")
 
 
 def _help_lines(option: Option) -> list[str]:

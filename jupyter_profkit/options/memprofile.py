@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from jupyter_profkit.options.common import COMPARE, LIMIT, OUTPUT, REPEAT
+from jupyter_profkit.options.common import COMPARE, LIMIT, REPEAT, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["DISPLAY", "MEMPROFILE"]
-
-
-def _also_o(option: Option) -> Option:
-    """``-o`` beside ``-D``, as memory_profiler has it."""
-    return replace(option, flags=("-o", "--output", *option.flags)) if option.name == "dump" else option
-
 
 MEMPROFILE = OptionSet(
     "memprofile",
@@ -44,9 +36,23 @@ MEMPROFILE = OptionSet(
         Option("interval", ("-i", "--interval"), Kind.INTERVAL, 0.005, "seconds between samples of the curve", "S"),
         REPEAT,
         COMPARE,
-        *(_also_o(option) for option in OUTPUT),
+        *output(),
     ),
     rest="[statement]",
+    cell_rest="",
+    examples=(
+        ("%%memprofile --limit 4GiB", "this cell, which gets MemoryError where it asks for more"),
+        ("%memprofile -f pd.concat clean(df)", "a statement, and the lines of a library's function, too"),
+        ("%memprofile -s increment -l 10", "the last report again, in another order; nothing runs"),
+        ("%%memprofile -v plain", "keep the result, for --compare plain on a later cell"),
+    ),
+    elsewhere={
+        "--backend": "resident memory is the system's own figure, and the heap has its columns anyway",
+        "--pdb-mmem": "--limit SIZE raises MemoryError at that line, and %debug opens there",
+        "--timestamp": "%mprof_run, run in a shell, tells when functions began and ended",
+        "-t": "interrupt what takes too long; its report is shown",
+        "--timeout": "interrupt what takes too long; its report is shown",
+    },
 )
 
 DISPLAY = ("precision", "sort", "rows", "hide_unchanged", "flame")

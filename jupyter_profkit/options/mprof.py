@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import LIMIT, OUTPUT
+import dataclasses
+
+from jupyter_profkit.options.common import LIMIT, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["ATTACH", "DISPLAY", "LIST", "MPROF_PLOT", "MPROF_RUN", "PEAK", "PLOT", "RM"]
+__all__ = ["ATTACH", "DISPLAY", "LIST", "MPROF_PLOT", "MPROF_RUN", "PEAK", "PLOT", "RM", "RUN"]
 
 _PLOT = (
     Option("title", ("-t", "--title"), Kind.TEXT, "", "words above the plot", "TEXT"),
@@ -28,19 +30,36 @@ _LIVE = Option("live", ("--live",), Kind.FLAG, False, "let the curve grow while 
 
 _ATTACH = Option("attach", ("-a", "--attach"), Kind.COUNT, None, "record that process instead of this one", "PID")
 
-_OUTPUT = (
-    Option(
-        "dump", ("-o", "--output", "-D", "--dump"), Kind.TEXT, (), "write to .dat, .png, .svg, .json, .csv, …", "FILE",
-        repeat=True,
-    ),
-    *(option for option in OUTPUT if option.name in {"variable", "return_result", "quiet", "explore"}),
-)  # fmt: skip
+_OUTPUT = tuple(option for option in output(".dat", ".png", ".svg") if option.name != "text_file")
+
+_NO_BACKEND = {"--backend": "memory is what the system says is resident, and pictures need no window"}
+
+_ATTACH_OF_MPROF = "a running process is recorded by %mprof_plot --attach PID, or in a shell by attach PID"
+
+_RUN_OF_MPROF = {
+    **_NO_BACKEND,
+    "--python": "leave it out; a .py file is a script, and its @profile is marked",
+    "--nopython": "a program that is no .py file is recorded without marks",
+    "-E": "the exit code is the script's anyway",
+    "--exit-code": "the exit code is the script's anyway",
+    "-a": _ATTACH_OF_MPROF,
+    "--attach": _ATTACH_OF_MPROF,
+}
 
 MPROF_PLOT = OptionSet(
     "mprof_plot",
     "Memory over time: of a cell, of the last recorded run, or of recordings in files and variables.",
     (*_PLOT, *_SAMPLING, _LIVE, _ATTACH, LIMIT, *_OUTPUT),
     rest="[recording …]",
+    cell_rest="",
+    examples=(
+        ("%mprof_plot", "the last run, of %%memprofile too"),
+        ("%%mprof_plot --live", "this cell, drawn while it runs"),
+        ("%mprof_plot -w 2,5 -o part.png", "the last run from second 2 to 5, and a picture of that"),
+        ("%mprof_plot before.dat after.dat", "two recordings in one plot"),
+        ("%mprof_plot --attach 4711", "a process that runs already"),
+    ),
+    elsewhere=_NO_BACKEND,
 )
 
 MPROF_RUN = OptionSet(
@@ -48,7 +67,15 @@ MPROF_RUN = OptionSet(
     "Run a script as its own process, and record its memory over time.",
     (*_PLOT, *_SAMPLING, _LIVE, *_OUTPUT),
     rest="script.py [argument …]",
+    examples=(
+        ("%mprof_run train.py --epochs 2", "options of the script stand behind its name"),
+        ("%mprof_run -c -o run.dat train.py", "with its child processes, and to a file"),
+    ),
+    elsewhere=_RUN_OF_MPROF,
 )
+
+RUN = dataclasses.replace(MPROF_RUN, name="run")
+"""The same as a shell's command."""
 
 _WRITTEN = tuple(option for option in _OUTPUT if option.name in {"dump", "quiet"})
 
@@ -57,9 +84,16 @@ ATTACH = OptionSet(
     "Record the memory of a running process, until it ends or Ctrl-C.",
     (*_PLOT, *_SAMPLING, _LIVE, *_WRITTEN),
     rest="PID",
+    elsewhere=_NO_BACKEND,
 )
 
-PLOT = OptionSet("plot", "Draw recordings; the newest one by default.", (*_PLOT, *_WRITTEN), rest="[recording …]")
+PLOT = OptionSet(
+    "plot",
+    "Draw recordings; the newest one by default.",
+    (*_PLOT, *_WRITTEN),
+    rest="[recording …]",
+    elsewhere=_NO_BACKEND,
+)
 
 PEAK = OptionSet(
     "peak",

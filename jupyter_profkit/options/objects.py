@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.common import OUTPUT, REPEAT, SHORTNAMES
+from jupyter_profkit.options.common import REPEAT, SHORTNAMES, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["MEMWHOS", "MEMWHOS_DISPLAY", "OBJLEAKS", "OBJLEAKS_DISPLAY", "OBJWHY"]
@@ -12,9 +12,13 @@ OBJWHY = OptionSet(
     "What keeps an object alive: every name it is held by, shortest chain first, and the statement that ends each.",
     (
         Option("time_limit", ("-t", "--time-limit"), Kind.SECONDS, 5.0, "search so long at most", "SECONDS"),
-        *OUTPUT,
+        *output(),
     ),
     rest="EXPR",
+    examples=(
+        ("%objwhy df", "what else holds the object of this variable"),
+        ("%objwhy cache['big']", "any expression will do"),
+    ),
 )
 
 OBJLEAKS = OptionSet(
@@ -25,9 +29,14 @@ OBJLEAKS = OptionSet(
         Option("limit", ("-l", "--limit"), Kind.COUNT, 20, "show so many rows, 0 for all", "N"),
         SHORTNAMES,
         REPEAT,
-        *OUTPUT,
+        *output(),
     ),
     rest="[statement]",
+    cell_rest="",
+    examples=(
+        ("%%objleaks", "what this cell leaves"),
+        ("%objleaks --repeat 5 handle(request)", "what each call leaves"),
+    ),
 )
 OBJLEAKS_DISPLAY = ("limit",)
 
@@ -47,7 +56,11 @@ MEMWHOS = OptionSet(
         Option("limit", ("-l", "--limit"), Kind.COUNT, 20, "show so many variables, 0 for all", "N"),
         Option("precision", ("-p", "--precision"), Kind.COUNT, 1, "digits after the point", "N"),
         Option("trim", ("--trim",), Kind.FLAG, False, "first give free memory back to the system"),
-        *OUTPUT,
+        *output(),
+    ),
+    examples=(
+        ("%memwhos -s exclusive", "first what goes when its name goes"),
+        ("%memwhos --trim", "free memory is given back before"),
     ),
 )
 MEMWHOS_DISPLAY = ("sort", "limit", "precision")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.options.common import OUTPUT, SHORTNAMES
+from jupyter_profkit.options.common import SHORTNAMES, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet, Values
 
 __all__ = [
@@ -70,9 +70,16 @@ OBJREFS = OptionSet(
             "draw values inside boxes, and arrows where something is shared; of all variables if no EXPR is given",
         ),
         Option("diff", ("--diff",), Kind.FLAG, False, "with %%objrefs: --teach before and after the cell"),
-        *OUTPUT,
+        *output(".svg", ".png", ".dot"),
     ),
     rest="EXPR…",
+    cell_rest="EXPR…",
+    examples=(
+        ("%objrefs -b df", "what refers to the object of this variable, up to the names that hold it"),
+        ("%objrefs --filter 'not callable(obj)' model", "what it refers to, without some of it"),
+        ("%%objrefs --teach a b --diff", "values in boxes, before and after this cell"),
+    ),
+    elsewhere={"--filename": "-D FILE writes the graph"},
 )
 
 _LIMIT = Option("limit", ("-l", "--limit"), Kind.COUNT, 10, "show so many types", "N")
@@ -91,8 +98,9 @@ OBJTYPES = OptionSet(
             "count only objects that pass: an expression over obj, a class, or a function",
             "EXPR",
         ),
-        *OUTPUT,
+        *output(),
     ),
+    examples=(("%objtypes --filter 'len(obj) > 1000'", "of some objects only"),),
 )
 OBJREFS_GRAPH = (
     *("back", "max_depth", "too_many", "filter", "highlight"),
@@ -143,5 +151,10 @@ def refuse_with_teach(values: Mapping[str, Any]) -> None:
 OBJGROWTH = OptionSet(
     "objgrowth",
     "Types of which there are more objects than at the last call; as a cell magic, more than before the cell.",
-    (_LIMIT, SHORTNAMES, *OUTPUT),
+    (_LIMIT, SHORTNAMES, *output()),
+    cell_rest="",
+    examples=(
+        ("%objgrowth", "once before, and once after what may leak"),
+        ("%%objgrowth", "what this cell leaves more of"),
+    ),
 )

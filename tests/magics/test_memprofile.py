@@ -92,7 +92,8 @@ def test_a_file_that_cannot_be_written_costs_only_the_file(kernel: Kernel) -> No
         ("-i 0.0001", "--interval takes a number of seconds, 0.001 or more"),
         ("--limit 4 GiB", "%%memprofile takes options only, not 'GiB'"),
         ("-c work(3)", "%%memprofile takes options only, not 'work(3)'; the code goes below (%memprofile?)"),
-        ("--lmit 3", "unrecognized arguments: --lmit"),
+        ("--lmit 3", "%memprofile has no option --lmit; did you mean --limit? (%memprofile?)"),
+        ("-D run.xyz", "--dump run.xyz: the suffix must be one of .json, .csv, .txt, .html"),
     ],
 )
 def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, line: str, message: str) -> None:

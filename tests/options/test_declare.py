@@ -9,6 +9,7 @@ from jupyter_profkit.options import Kind, Option, OptionSet
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT, MPROF_RUN
+from jupyter_profkit.options.objects import MEMWHOS, OBJLEAKS, OBJWHY
 from jupyter_profkit.options.objrefs import OBJGROWTH, OBJREFS, OBJTYPES
 
 OPTIONS = OptionSet(
@@ -21,16 +22,19 @@ OPTIONS = OptionSet(
         Option("quiet", ("-q", "--quiet"), Kind.FLAG, False, "no report"),
         Option("interval", ("--interval",), Kind.SECONDS, 0.005, "seconds"),
         Option("size", ("--size",), Kind.SIZE, None, "bytes"),
+        Option("dump", ("--dump",), Kind.TEXT, None, "a file", "FILE", suffixes=(".json", ".txt")),
     ),
     rest="[statement]",
+    elsewhere={"--rows": "--limit N shows so many"},
 )
-ALL = (MEMPROFILE, CPROFILE, MPROF_PLOT, MPROF_RUN, OBJREFS, OBJGROWTH, OBJTYPES)
+ALL = (MEMPROFILE, CPROFILE, MPROF_PLOT, MPROF_RUN, OBJREFS, OBJGROWTH, OBJTYPES, OBJLEAKS, OBJWHY, MEMWHOS)
 
 
 def test_options_are_read_from_a_magics_line() -> None:
     values = OPTIONS.from_line("-s peak --limit=5 -f a -f 'b c' -q --size 2MiB")
     assert dict(values) == {
         "sort": "peak", "limit": 5, "functions": ("a", "b c"), "quiet": True, "interval": 0.005, "size": 2 * 1024**2,
+        "dump": None,
     }  # fmt: skip
 
 
@@ -50,7 +54,14 @@ def test_any_text_after_two_dashes_is_kept(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--no-such", "unrecognized arguments: --no-such"),
+        ("--no-such", "%probe has no option --no-such; it has --sort, --limit, --function, --quiet, --interval"),
+        ("-qW 3", "%probe has no option -qW; it has --sort"),
+        ("--lmit=3", "%probe has no option --lmit; did you mean --limit? (%probe?)"),
+        ("--limit_ 3", "did you mean --limit?"),
+        ("--rows 3", "%probe has no option --rows: --limit N shows so many"),
+        ("-1 + x", "-1 is no option of %probe; code that begins with a dash goes behind two: -- -1"),
+        ("-h", "%probe? tells the options"),
+        ("-q --help", "%probe? tells the options"),
         ("-s size", "'size' is not one of line, peak"),
         ("-l many", "--limit takes a whole number, 0 or more, not 'many'"),
         ("-l -3", "--limit takes a whole number, 0 or more, not '-3'"),
@@ -63,6 +74,8 @@ def test_any_text_after_two_dashes_is_kept(text: str) -> None:
         ("--size -- f(2GiB)", "--size needs a value, as in --size 2GiB: bytes"),
         ("-l -q f(x)", "-l needs a value, as in -l 10: rows"),
         ("--quiet=yes", "--quiet takes no value: no report"),
+        ("--dump run.xyz", "--dump run.xyz: the suffix must be one of .json, .txt"),
+        ("--dump json", "--dump json: the suffix must be one of .json, .txt"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(line: str, message: str) -> None:
@@ -89,12 +102,38 @@ def test_a_value_may_look_like_an_option_that_is_none(value: str) -> None:
     assert OPTIONS.from_line(f"--function={value} -q").functions == (value,)
 
 
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("-l5", {"limit": 5}),
+        ("-ql5", {"limit": 5, "quiet": True}),
+        ("-ql 5", {"limit": 5, "quiet": True}),
+        ("-ql=5", None),
+        ("-qspeak -fa -f=b", {"sort": "peak", "functions": ("a", "b"), "quiet": True}),
+        ("--limit=5 --dump RUN.JSON", {"limit": 5, "dump": "RUN.JSON"}),
+    ],
+)
+def test_letters_may_stand_together_and_a_value_behind_its_letter(typed: str, values: dict[str, object] | None) -> None:
+    if values is None:
+        with pytest.raises(OptionError, match="--limit takes a whole number, 0 or more, not '=5'"):
+            OPTIONS.from_line(typed)
+        return
+    read = OPTIONS.from_line(f"{typed} f(x)")
+    assert ({**OPTIONS.defaults(), **values}, "f(x)") == (dict(read), read.rest)
+    assert OPTIONS.options_first(["x", *typed.split(), "y"]) == (typed.split(), ["x", "y"])
+
+
+def test_a_shell_is_told_of_help() -> None:
+    with pytest.raises(OptionError, match=r"^probe has no option --such; .* \(probe --help\)$"):
+        OPTIONS.from_arguments(["--such"])
+
+
 def test_keywords_may_be_names_or_letters() -> None:
     assert dict(OPTIONS.from_keywords({"l": 3, "sort": "peak"})) == dict(OPTIONS.from_line("-l 3 -s peak"))
 
 
 def test_a_keyword_that_is_no_option_lists_those_that_are() -> None:
-    with pytest.raises(OptionError, match="it has sort, limit, functions, quiet, interval, size"):
+    with pytest.raises(OptionError, match="it has sort, limit, functions, quiet, interval, size, dump"):
         OPTIONS.from_keywords({"lmit": 3})
 
 
@@ -121,7 +160,24 @@ def test_a_shells_arguments_are_read_up_to_the_script() -> None:
 def test_the_help_names_every_option(options: OptionSet) -> None:
     text = options.help()
     assert all(flag in text for flag in options.flags())
-    assert f"%{options.name} [options]" in text
+    assert f"usage: %{options.name} [options]" in text
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_the_help_has_examples_that_can_be_typed(options: OptionSet) -> None:
+    assert options.examples
+    for typed, meaning in options.examples:
+        assert f"  {typed}  " in options.help()
+        assert meaning in options.help()
+        name, _, line = typed.partition(" ")
+        assert name.lstrip("%") == options.name
+        assert options.cell_rest is not None or not name.startswith("%%")
+        options.from_line(line)
+
+
+@pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)
+def test_what_other_tools_have_is_no_option_here(options: OptionSet) -> None:
+    assert not set(options.elsewhere) & set(options.flags())
 
 
 @pytest.mark.parametrize("options", ALL, ids=lambda options: options.name)

@@ -19,7 +19,7 @@ from jupyter_profkit.cells.live import GrowingCurve, LiveCurve
 from jupyter_profkit.cells.progress import Progress
 from jupyter_profkit.engines.timeline import TimelineEngine, read_rss
 from jupyter_profkit.options import Values
-from jupyter_profkit.render.timeline import LEVEL, sparkline
+from jupyter_profkit.render.sparkline import LEVEL, sparkline
 from jupyter_profkit.units import format_size
 
 __all__ = ["Meanwhile", "Show"]

@@ -111,7 +111,7 @@ def peak(arguments: Sequence[str]) -> int:
 
 
 def _peak_of_function(name: str, timeline: MemoryTimeline, function: str) -> int:
-    from jupyter_profkit.views.timeline import rss_within
+    from jupyter_profkit.views.timeline_tables import rss_within
 
     marks = [mark for mark in timeline.marks if mark.label == function]
     if not marks:

@@ -17,7 +17,7 @@ import base64
 from collections.abc import Iterable, Iterator
 
 from jupyter_profkit.errors import ProfkitError
-from jupyter_profkit.render import boxes, graph, timeline, tree
+from jupyter_profkit.render import boxes, graph, strip, timeline, tree
 from jupyter_profkit.render.escaping import escape, escape_attribute, prose
 from jupyter_profkit.render.html_table import render_table, render_words
 from jupyter_profkit.render.page import STYLE
@@ -174,7 +174,7 @@ def _data(kind: str, content: bytes) -> str:
 
 def _timeline(view: TimelineView) -> str:
     if view.small:
-        return _image(_data("image/svg+xml", timeline.render_svg(view).encode()), view.alt)
+        return _image(_data("image/svg+xml", strip.render_svg(view).encode()), view.alt)
     # Drawn at twice the density of the page.
     return _image(_data("image/png", timeline.render_png(view)), view.alt, width="900px")
 

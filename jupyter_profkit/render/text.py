@@ -15,8 +15,8 @@ from typing import IO
 from jupyter_profkit.render.escaping import safe
 from jupyter_profkit.render.ink import Ink, wants_colour, width_of
 from jupyter_profkit.render.letters import cut, wrap
+from jupyter_profkit.render.sparkline import LEVEL, aligned_sparklines, sparkline
 from jupyter_profkit.render.text_table import table_lines
-from jupyter_profkit.render.timeline import LEVEL, aligned_sparklines, sparkline
 from jupyter_profkit.views.report import (
     BoxesView,
     GraphView,

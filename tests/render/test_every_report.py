@@ -25,7 +25,7 @@ from jupyter_profkit.export import _WRITERS
 from jupyter_profkit.export.json import _KINDS
 from jupyter_profkit.layout import builtin
 from jupyter_profkit.layout.dot_language import to_dot
-from jupyter_profkit.render import boxes, graph, html, text, timeline, tree
+from jupyter_profkit.render import boxes, graph, html, strip, text, timeline, tree
 from jupyter_profkit.render.ink import _STYLES, Ink
 from jupyter_profkit.render.mimebundle import mimebundle
 from jupyter_profkit.views.report import BoxesView, GraphView, Report, TableView, TimelineView, TreeView, Unit, View
@@ -48,7 +48,7 @@ def pictures(report: Report) -> Iterator[str]:
     for part in report.parts:
         match part:
             case TimelineView():
-                yield timeline.render_svg(part)
+                yield strip.render_svg(part)
             case GraphView():
                 yield graph.render_svg(part)
             case TreeView():

@@ -13,17 +13,10 @@ from PIL import Image
 from jupyter_profkit.model.session import Location
 from jupyter_profkit.model.timeline import ChildProcess, Mark
 from jupyter_profkit.render.mimebundle import MAX_BYTES, mimebundle
-from jupyter_profkit.render.timeline import (
-    _FONT_SIZE,
-    _lanes,
-    _text_width,
-    aligned_sparklines,
-    draw,
-    render_figure,
-    render_png,
-    render_svg,
-    sparkline,
-)
+from jupyter_profkit.render.plot_text import FONT_SIZE, text_width
+from jupyter_profkit.render.strip import render_svg
+from jupyter_profkit.render.timeline import draw, render_figure, render_png
+from jupyter_profkit.render.timeline_marks import lanes_of
 from jupyter_profkit.units import MIB
 from jupyter_profkit.views.timeline import overlay_report, plot_view, report, small_view
 from tests.timelines import timeline
@@ -47,23 +40,6 @@ def busy(n_points=2000, n_marks=30):
 def pixels(png):
     image = Image.open(io.BytesIO(png))
     return image.convert("RGBA"), image.size
-
-
-def test_a_sparkline_goes_from_the_lowest_to_the_highest_block():
-    assert sparkline((0, 50, 100), 10) == "▁▅█"
-    assert sparkline((5, 5, 5), 10) == "▁▁▁"
-    assert sparkline((), 10) == ""
-
-
-def test_a_range_that_is_noise_is_level():
-    assert sparkline((0, 50, 100), 10, 100) == "▁▁▁"
-    assert sparkline((0, 50, 101), 10, 100) == "▁▄█"
-
-
-def test_a_sparkline_keeps_a_peak_of_one_value():
-    strip = sparkline((0,) * 500 + (9,) + (0,) * 499, 50)
-    assert len(strip) == 50
-    assert strip.count("█") == 1
 
 
 def test_the_png_is_transparent_wide_and_small():
@@ -121,22 +97,22 @@ def test_the_peak_s_label_touches_neither_curve_nor_marks():
 @pytest.mark.parametrize("flame", [False, True])
 def test_no_mark_lies_on_another(flame):
     marks = MARKS if flame else [*MARKS, *(Mark(f"n{index}", index / 20, index / 20 + 0.3) for index in range(40))]
-    for lane in _lanes(plot_view(timeline(marks=marks), flame=flame), 600.0):
+    for lane in lanes_of(plot_view(timeline(marks=marks), flame=flame), 600.0):
         ends = 0.0
         for bar in lane:
             left = min(bar.text_left, (bar.span.start / 2) * 600)
             assert left >= ends - 5
-            ends = max(bar.text_left + _text_width(bar.text, _FONT_SIZE - 1), bar.span.end / 2 * 600 - 8)
+            ends = max(bar.text_left + text_width(bar.text, FONT_SIZE - 1), bar.span.end / 2 * 600 - 8)
 
 
 def test_marks_that_follow_each_other_share_a_lane():
     marks = [Mark("first", 0.1, 0.9), Mark("second", 0.9, 1.7)]
-    assert len(_lanes(plot_view(timeline(marks=marks)), 600.0)) == 1
+    assert len(lanes_of(plot_view(timeline(marks=marks)), 600.0)) == 1
 
 
 def test_calls_of_one_name_that_follow_each_other_share_a_lane_and_keep_their_name():
     marks = [Mark("m.epoch", 0.5 + index / 5, 0.69 + index / 5) for index in range(5)]
-    (lane,) = _lanes(plot_view(timeline(marks=marks)), 600.0)
+    (lane,) = lanes_of(plot_view(timeline(marks=marks)), 600.0)
     assert [bar.text for bar in lane] == ["epoch"] * 4 + ["epoch 190.0 ms"]
 
 
@@ -144,7 +120,7 @@ def test_calls_of_one_name_that_follow_each_other_share_a_lane_and_keep_their_na
 def test_a_name_that_is_cut_keeps_its_time_while_it_can_be_known(flame):
     long = "load_the_training_data_from_every_shard"
     marks = [Mark(f"m.{long}", 0.2, 0.8), Mark("m.short_and_narrow", 1.0, 1.2), Mark("m.save", 1.7, 1.9)]
-    (lane,) = _lanes(plot_view(timeline(marks=marks), flame=flame), 600.0)
+    (lane,) = lanes_of(plot_view(timeline(marks=marks), flame=flame), 600.0)
     first, second, third = (bar.text for bar in lane)
     assert re.fullmatch(r"load_the_trainin\w*… 600\.0 ms", first)
     assert second == ("short_and…" if flame else "short_and_narrow 200.0 ms")
@@ -159,13 +135,6 @@ def test_a_level_curve_has_its_label_on_it():
     assert low < 203.6 < top
     assert max(drawn.get_yticks()) <= 203.7
     assert len(drawn.lines) == 2  # the curve and the dot: no line leads from it to a label far off
-
-
-def test_the_sparklines_of_several_curves_are_over_the_same_time():
-    view = plot_view(timeline([(0, 10), (10, 10.1)], children={7: [(5, 1), (6, 9), (8, 9)]}))
-    main, child = aligned_sparklines(view, 11)
-    assert main == "▁" * 11
-    assert child == "     ▁███"
 
 
 @pytest.mark.parametrize("n_children", [1, 3, 11])
@@ -189,7 +158,7 @@ def test_the_slope_stays_below_the_labels():
 
 
 def test_flame_boxes_stand_in_the_row_of_their_level():
-    rows = _lanes(plot_view(timeline(marks=MARKS), flame=True), 600.0)
+    rows = lanes_of(plot_view(timeline(marks=MARKS), flame=True), 600.0)
     assert [bar.span.group for bar in rows[0]] == ["m.load", "m.clean", "late"]
 
 
@@ -210,7 +179,8 @@ def test_the_user_s_own_matplotlib_style_is_neither_used_nor_changed():
 def test_no_global_figure_is_made():
     code = (
         "import sys; from tests.timelines import timeline; from jupyter_profkit.views.timeline import plot_view;"
-        "from jupyter_profkit.render.timeline import render_png, render_svg; render_svg(plot_view(timeline()));"
+        "from jupyter_profkit.render.strip import render_svg; from jupyter_profkit.render.timeline import render_png;"
+        "render_svg(plot_view(timeline()));"
         "assert 'matplotlib' not in sys.modules; render_png(plot_view(timeline()));"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
@@ -240,21 +210,6 @@ def test_a_long_recording_stays_small():
 def test_the_svg_of_the_plot_is_a_document_of_its_own():
     root = ET.fromstring(render_figure(plot_view(busy()), "svg"))
     assert root.tag.endswith("svg")
-
-
-def test_the_strip_is_small_and_well_formed():
-    svg = render_svg(small_view(busy()))
-    root = ET.fromstring(svg)
-    assert len(svg) < 8_000
-    assert "<a " not in svg
-    labels = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert labels == ["812.4 MiB at 9.00 s, In [7] line 3"]
-
-
-@pytest.mark.parametrize("name", ["</text><script>", "\x00\x1b", "a & b", '"'])
-def test_names_in_the_strip_are_inert(name):
-    root = ET.fromstring(render_svg(small_view(timeline(peak_at=Location("f", 1, "", name)))))
-    assert "script" not in {element.tag.rpartition("}")[2] for element in root.iter()}
 
 
 def test_one_sample_a_level_curve_and_several_recordings_can_be_drawn():

@@ -5,8 +5,9 @@
 
 The entries are a graph: for each function its totals, and for each pair of caller and
 callee the share of that pair. What the user's code does not reach in that graph (the
-shell around the cell, this package) is taken out, and so are the shares of its calls in
-what both use.
+shell around the cell, this package) is taken out. Of what both use, the block has the part
+of the calls that it made; what such a function calls itself is divided alike, since
+the graph does not tell on whose behalf that was.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +39,10 @@ _LOOP: Final = {"asyncio", "selectors.py"}
 """Libraries that an event loop is made of."""
 _SHELL: Final = re.compile(r"[/\\](IPython|ipykernel)[/\\]")
 
+_LEAST_DIFFERENCE: Final = 1e-6
+"""Of the part that a function has in another's calls; less changes no count."""
+_MOST_DIVISIONS: Final = 20
+"""For each function: of those that call each other in turn, the parts come closer with each."""
 
 Totals = Mapping[int, tuple[int, float, float]]
 """Calls, own and cumulative time up to now, by the number of the code."""
@@ -76,6 +82,13 @@ class Share(NamedTuple):
             max(self.cumtime - other.cumtime, 0.0),
         )
 
+    def times(self, part: float) -> Share:
+        """A part of it; what the block has called is not rounded off to no call."""
+        if part in {0, 1}:
+            return self if part else _NOTHING
+        ncalls = max(round(self.ncalls * part), 1)
+        return Share(ncalls, min(round(self.reccalls * part), ncalls), self.tottime * part, self.cumtime * part)
+
 
 _NOTHING: Final = Share(0, 0, 0.0, 0.0)
 
@@ -89,6 +102,8 @@ class CallGraph:
     filename : file name of the measured cell, or None for a block.
     block : of a block, what stands for its statements; they call, but are no functions.
     laps : the totals at the end of each run but the last, if there were several.
+    n_runs : how often the block ran.
+    is_scoped : whether the shell around a cell was not recorded.
     """
 
     def __init__(
@@ -97,9 +112,14 @@ class CallGraph:
         filename: str | None,
         block: WithBlock | None = None,
         laps: Sequence[Totals] = (),
+        *,
+        n_runs: int = 1,
+        is_scoped: bool = False,
     ) -> None:
         self._filename = filename
         self._laps = laps
+        self._n_runs = n_runs
+        self._is_scoped = is_scoped
         self._block_lines = {id(code): lines for code, lines in block.codes.items()} if block is not None else {}
         self._entries = {id(entry.code): entry for entry in entries if entry.callcount}
         statements = {key for key in self._entries if key in self._block_lines}
@@ -113,8 +133,14 @@ class CallGraph:
                 if call.callcount and id(call.code) in self._entries:
                     self._callers[id(call.code)][key] = Share.of(call)
         self._roots = frozenset(key for key in self._entries if self._is_root(key))
+        self._whole = frozenset(filter(self._is_whole, self._roots))
         reached = self._reach(self._roots)
-        shares = {key: self._share(key, reached) for key in reached}
+        if len(reached) == len(self._entries) and (is_scoped or filename is None):  # there is nothing to divide
+            self._parts = dict.fromkeys(reached, 1.0)
+            shares = {key: self._total(key) for key in reached}
+        else:
+            self._parts = self._divide(reached)
+            shares = {key: self._share(key) for key in reached}
         self._shares = {key: share for key, share in shares.items() if share.ncalls}
 
     def totals(self) -> Totals:
@@ -133,8 +159,8 @@ class CallGraph:
             groups[_pstats_key(self._entries[key].code)].append(key)
         labels = {filename: label_of(filename) for filename in {name[0] for name in groups}}
         for name, keys in groups.items():
-            share = functools.reduce(Share.plus, (self._shares[key] for key in keys))
-            yield self._record(name, keys, share, labels[name[0]])
+            record = self._record(name, keys, labels[name[0]])
+            yield self._as_one(record) if name == (self._filename, 1, "<module>") else record
 
     def statements(self) -> Iterator[StatementFigures]:
         """The figures of each top-level statement of the cell, or of the block."""
@@ -198,13 +224,10 @@ class CallGraph:
         """
         code = self._entries[key].code
         if isinstance(code, CodeType) and (_is_own(code) or self._is_users(code)):
-            return not _is_own(code) and (self._is_mixed or self._is_called_by_nobody(key))
+            return not _is_own(code) and (self._is_mixed or self._n_by_nobody(key) > 0)
         if self._filename is not None or (self._has_loop and not self._may_be_called_by_block(code)):
             return False
-        return self._is_called_by_nobody(key)
-
-    def _is_called_by_nobody(self, key: int) -> bool:
-        return bool(self._entries[key].callcount > sum(share.ncalls for share in self._callers[key].values()))
+        return self._n_by_nobody(key) > 0
 
     @staticmethod
     def _may_be_called_by_block(code: CodeType | str) -> bool:
@@ -233,34 +256,76 @@ class CallGraph:
         """
         if _is_of_display_hook(code) and not self._displays(code):
             return False  # it was called for nothing, by the shell
-        if isinstance(code, str) or self._filename is None:
+        if isinstance(code, str) or self._filename is None or self._is_scoped:
             return not _is_own(code)
         is_shared = isinstance(self._entries[caller].code, str)
         return not _is_own(code) and not (is_shared and _SHELL.search(code.co_filename))
 
-    def _share(self, key: int, reached: set[int]) -> Share:
+    def _divide(self, reached: Collection[int]) -> dict[int, float]:
+        """For each function, how much of what it called was for the block, from 0 to 1.
+
+        It is the part that the block has in its calls. A builtin calls different things for
+        different callers: what ``next`` calls for the shell is found to be the shell's by itself.
+        """
+        parts = dict.fromkeys(reached, 1.0)
+        waiting = deque(key for key in reached if self._is_divided(key))
+        n_left = _MOST_DIVISIONS * len(parts)
+        while waiting and n_left:
+            n_left -= 1
+            key = waiting.popleft()
+            part = self._part(key, parts)
+            if abs(part - parts[key]) > _LEAST_DIFFERENCE:
+                parts[key] = part
+                callees = {id(call.code) for call in self._entries[key].calls or ()} - {key}
+                waiting += (callee for callee in callees if callee in parts and self._is_divided(callee))
+        return parts
+
+    def _is_divided(self, key: int) -> bool:
+        return isinstance(self._entries[key].code, CodeType) and key not in self._whole
+
+    def _part(self, key: int, parts: Mapping[int, float]) -> float:
+        """The part of a function's calls that the block made; its calls of itself are divided as the others."""
+        callers = {caller: share.ncalls for caller, share in self._callers[key].items() if caller != key}
+        by_nobody = self._n_by_nobody(key)
+        total = sum(callers.values()) + by_nobody
+        inside = sum(parts.get(caller, 0.0) * ncalls for caller, ncalls in callers.items())
+        return (inside + (by_nobody if key in self._roots else 0)) / total if total else 1.0
+
+    def _is_whole(self, root: int) -> bool:
+        """Whether all calls are the block's: of the user's own functions, whoever makes them."""
+        code = self._entries[root].code
+        return self._is_mixed and isinstance(code, CodeType) and self._is_users(code)
+
+    def _n_by_nobody(self, key: int) -> int:
+        """Calls that no recorded function made."""
+        ncalls: int = self._entries[key].callcount
+        return max(ncalls - sum(share.ncalls for share in self._callers[key].values()), 0)
+
+    def _share(self, key: int) -> Share:
         """The totals of a function, less the calls that came from outside the block."""
         total = self._total(key)
-        inside = _sum(share for caller, share in self._callers[key].items() if caller in reached)
-        code = self._entries[key].code
-        is_whole = key in self._roots and self._is_mixed and isinstance(code, CodeType) and self._is_users(code)
-        if is_whole or inside.ncalls == total.ncalls:
+        if key in self._whole:
             return total
-        if key in self._roots:
-            outside = _sum(share for caller, share in self._callers[key].items() if caller not in reached)
-            return total.less(outside)
-        # With recursion the shares of the callers overlap, and add up to more than the total.
-        return Share(
-            inside.ncalls, total.reccalls, min(inside.tottime, total.tottime), min(inside.cumtime, total.cumtime)
-        )
+        edges = [(share, share.times(self._parts.get(caller, 0.0))) for caller, share in self._callers[key].items()]
+        inside = _sum(share for _, share in edges)
+        if inside.ncalls == total.ncalls:
+            return total
+        if key in self._roots:  # calls without a caller are the block's, too
+            return total.less(_sum(share.less(of_block) for share, of_block in edges))
+        own = self._callers[key].get(key, _NOTHING).times(self._parts[key])
+        # Its calls of itself are recursive; others are so if they came while the same caller had called it already.
+        recursive = inside.reccalls + (own.ncalls - own.reccalls)
+        # With recursion the times of the callers overlap, and add up to more than the total.
+        return Share(inside.ncalls, recursive, min(inside.tottime, total.tottime), min(inside.cumtime, total.cumtime))
 
     def _total(self, key: int) -> Share:
         """All that was recorded of a function."""
         entry = self._entries[key]
         return Share.of(entry)._replace(tottime=_own_time(entry))
 
-    def _record(self, name: Key, keys: list[int], share: Share, label: str) -> FunctionRecord:
+    def _record(self, name: Key, keys: list[int], label: str) -> FunctionRecord:
         code = self._entries[keys[0]].code
+        share = _sum(self._shares[key] for key in keys)
         filename, lineno, function = name
         return FunctionRecord(
             function,
@@ -276,6 +341,11 @@ class CallGraph:
             qualname=code.co_qualname if isinstance(code, CodeType) else "",
             runs=tuple(self._runs(keys)),
         )
+
+    def _as_one(self, module: FunctionRecord) -> FunctionRecord:
+        """The cell or script as what its author calls once a run, although the shell calls each of its statements."""
+        runs = tuple(replace(run, ncalls=1) for run in module.runs)
+        return replace(module, ncalls=self._n_runs, pcalls=self._n_runs, callers=(), runs=runs)
 
     @functools.cached_property
     def _ends(self) -> tuple[Totals, ...]:
@@ -294,7 +364,7 @@ class CallGraph:
                 sum(own for _, own, _ in found),
                 sum(all_ for _, _, all_ in found),
             )
-            yield RunFigures(now[0] - before[0], max(now[1] - before[1], 0.0), max(now[2] - before[2], 0.0))
+            yield RunFigures(max(now[0] - before[0], 0), max(now[1] - before[1], 0.0), max(now[2] - before[2], 0.0))
             before = now
 
     def _caller_records(self, keys: list[int]) -> Iterator[CallerRecord]:
@@ -303,7 +373,7 @@ class CallGraph:
             for caller, share in self._callers[key].items():
                 if caller in self._shares:
                     name = _pstats_key(self._entries[caller].code)
-                    groups[name] = groups[name].plus(share)
+                    groups[name] = groups[name].plus(share.times(self._parts[caller]))
         for name, share in groups.items():
             yield CallerRecord(name, share.ncalls, share.ncalls - share.reccalls, share.tottime, share.cumtime)
 

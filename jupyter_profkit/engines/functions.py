@@ -18,7 +18,7 @@ import functools
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, Final, Protocol
 
@@ -184,7 +184,7 @@ class FunctionEngine:
         """A run is over, and another one begins."""
         self._runs.append(time.perf_counter() - (self._run_began or self._profiler.began))
         if len(self._laps) < _MOST_LAPS:
-            self._laps.append(CallGraph(self._profiler.getstats(), self._filename, self._block).totals())
+            self._laps.append(self._recorded().totals())
         self._run_began = time.perf_counter()
 
     def stop(self) -> None:
@@ -213,8 +213,18 @@ class FunctionEngine:
     def graph(self) -> CallGraph:
         """What was recorded, less what the measured block did not reach."""
         if self._graph is None:
-            self._graph = CallGraph(self._profiler.getstats(), self._filename, self._block, self._laps)
+            self._graph = self._recorded(self._laps)
         return self._graph
+
+    def _recorded(self, laps: Sequence[Totals] = ()) -> CallGraph:
+        return CallGraph(
+            self._profiler.getstats(),
+            self._filename,
+            self._block,
+            laps,
+            n_runs=len(self._runs) + 1,
+            is_scoped=self.is_scoped,
+        )
 
     def functions(self) -> tuple[FunctionRecord, ...]:
         """Every function that ran, in no particular order."""

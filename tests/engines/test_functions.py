@@ -18,6 +18,7 @@ import time
 import types
 from pathlib import Path
 
+import IPython
 import matplotlib as mpl
 import pytest
 
@@ -718,14 +719,40 @@ def test_each_statement_has_its_line_source_and_calls(cell):
     assert (calls[3], calls[6], calls[7], calls[10]) == (0, 1, 1, 1)
 
 
+@needs_scoped
 def test_statements_and_functions_account_for_the_same_time(cell):
     engine = cell.run(FunctionEngine(cell.filename))
     statements = sum(record.time for record in engine.statements())
-    functions = sum(record.tottime for record in engine.functions())
-    if engine.is_scoped:
-        assert functions == pytest.approx(statements, rel=1e-6)
-    else:  # what the machinery's calls of shared functions called cannot be told apart
-        assert functions >= statements * (1 - 1e-6)
+    assert sum(record.tottime for record in engine.functions()) == pytest.approx(statements, rel=1e-6)
+
+
+def test_what_functions_call_that_the_machinery_uses_too_is_divided_as_their_calls_are(cell):
+    found = by_name(cell.run(FunctionEngine(cell.filename)))
+    assert found["dumps"].ncalls == found["encode"].ncalls == found["iterencode"].ncalls == 5
+    assert [(caller.caller[2], caller.ncalls) for caller in found["encode"].callers] == [("dumps", 5)]
+
+
+def test_a_cell_is_called_once_however_many_statements_it_has(cell):
+    module = by_name(cell.run(FunctionEngine(cell.filename)))["<module>"]
+    assert (module.ncalls, module.pcalls, module.callers) == (1, 1, ())
+
+
+def test_what_the_machinery_had_called_already_is_not_recursive_when_the_cell_calls_it():
+    shell = Shell("exec('len(())')\nexec('exec(\"len(())\")')\n", "/tmp/ipykernel_1/46.py")
+    found = by_name(shell.run(FunctionEngine(shell.filename)))
+    linecache.cache.pop(shell.filename)
+    assert found["<built-in method builtins.len>"].ncalls == 2
+    assert found["<built-in method builtins.exec>"].ncalls == 3
+    assert found["<built-in method builtins.exec>"].pcalls >= 2
+
+
+@needs_scoped
+def test_what_the_cell_makes_the_shell_do_is_the_cells():
+    shell = Shell("sorted([1, 2], key=magic)\n", "/tmp/ipykernel_1/47.py")
+    exec(compile("def magic(n):\n    return between(n)\n", IPython.core.magic.__file__, "exec"), shell.namespace)
+    found = by_name(shell.run(FunctionEngine(shell.filename)))
+    linecache.cache.pop(shell.filename)
+    assert found["magic"].ncalls == found["between"].ncalls == found["dumps"].ncalls == 2
 
 
 def test_machinery_around_the_cell_is_left_out_and_so_are_its_calls_of_shared_functions(cell):

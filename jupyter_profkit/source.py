@@ -14,6 +14,7 @@ import functools
 import inspect
 import linecache
 import os
+import re
 import site
 import sys
 import sysconfig
@@ -22,10 +23,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "Statements",
+    "as_typed",
     "cut_traceback",
     "header_end",
     "is_cell_file",
@@ -36,6 +38,7 @@ __all__ = [
     "place_of",
     "register_lines",
     "running_shell",
+    "source_line",
     "source_lines",
 ]
 
@@ -74,6 +77,39 @@ def _file_of(entry: TracebackType) -> str:
 def source_lines(filename: str) -> list[str]:
     """The lines of a file or cell without their line ends; empty when they are not to be had."""
     return [line.rstrip("\r\n") for line in linecache.getlines(filename)]
+
+
+def source_line(filename: str, lineno: int) -> str:
+    """A line of a file or cell as it was typed, without its indentation; empty if it is not to be had."""
+    lines = source_lines(filename)
+    return as_typed(lines[lineno - 1].strip()) if 0 < lineno <= len(lines) else ""
+
+
+_IPYTHONS_CALL: Final = re.compile(
+    r"get_ipython\(\)\.(run_line_magic|run_cell_magic|system|getoutput)(\(['\"].*['\"]\))$"
+)
+
+
+def as_typed(line: str) -> str:
+    """A line of a cell as its author typed it: ``!ls``, ``%time f()``, where IPython keeps the call it made of that."""
+    found = _IPYTHONS_CALL.search(line)
+    try:
+        arguments = ast.literal_eval(found[2]) if found is not None else ()
+    except (SyntaxError, ValueError):
+        return line
+    if found is None:
+        return line
+    before = line[: found.start()]
+    match found[1], arguments:
+        case "run_line_magic", ("pinfo" | "pinfo2" as name, str(about)):
+            return f"{before}{about}{'??' if name == 'pinfo2' else '?'}"
+        case "run_line_magic", (str(name), str(rest)):
+            return f"{before}%{name} {rest}".rstrip()
+        case "run_cell_magic", (str(name), str(rest), str()):
+            return f"{before}%%{name} {rest}".rstrip()
+        case (("system" | "getoutput" as name), str(command)):
+            return f"{before}{'!' if name == 'system' or before.strip() else '!!'}{command}"
+    return line
 
 
 def register_lines(filename: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import jupyter_profkit.units
 from jupyter_profkit.engines import await_tracer, scoped_profiler, stacks
-from jupyter_profkit.source import Statements, cut_traceback, is_user_file, label_of, source_lines
+from jupyter_profkit.source import Statements, as_typed, cut_traceback, is_user_file, label_of, source_lines
 
 
 def starts(source: str) -> list[int]:
@@ -85,3 +85,38 @@ def test_an_interrupt_that_falls_into_a_callback_of_ours_has_the_users_frames_on
     cut_traceback(raised.value)
     names = [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
     assert names[-1] == "users"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "%time y = [1] * n",
+        "x = %time f('it\\'s', \"b\")",
+        "%matplotlib inline",
+        "!echo $HOME 'a b'",
+        "files = !ls",
+        "!!ls",
+        "    !ls {folder}",
+        "len?",
+        "df.merge??",
+    ],
+)
+def test_what_the_shell_made_of_a_line_is_read_as_it_was_typed(typed: str) -> None:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    made = TransformerManager().transform_cell(f"if x:\n{typed}" if typed.startswith(" ") else typed).splitlines()[-1]
+    assert "get_ipython()" in made
+    assert as_typed(made) == typed
+
+
+def test_a_cell_magic_is_known_by_its_first_line() -> None:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    assert as_typed(TransformerManager().transform_cell("%%time -q\nf()\n").rstrip("\n")) == "%%time -q"
+
+
+@pytest.mark.parametrize(
+    "line", ["shell = get_ipython()", "get_ipython().system(f'echo {x}')", "get_ipython().run_line_magic('a', 1)", ""]
+)
+def test_other_lines_stay_as_they_are(line: str) -> None:
+    assert as_typed(line) == line

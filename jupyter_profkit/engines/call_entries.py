@@ -25,10 +25,10 @@ from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.stacks import is_display_hook, is_import
-from jupyter_profkit.engines.statements import StatementFigures, source_line
+from jupyter_profkit.engines.statements import StatementFigures
 from jupyter_profkit.engines.timers import SignalPacer
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, RunFigures
-from jupyter_profkit.source import is_user_file, label_of, line_range
+from jupyter_profkit.source import is_user_file, label_of, line_range, source_line
 
 __all__ = ["CallGraph", "Totals"]
 

@@ -29,7 +29,7 @@ from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
 from jupyter_profkit.model.session import Location
-from jupyter_profkit.source import label_of, source_lines
+from jupyter_profkit.source import as_typed, label_of, source_lines
 
 __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 
@@ -266,7 +266,7 @@ def _function_lines(key: tuple[str, str, int], members: list[CodeLines]) -> Func
     text = source_lines(filename)
     linenos = range(1, len(text) + 1) if function == "<module>" else _block_of(text, first, stats)
     records = tuple(
-        _record(lineno, text[lineno - 1] if lineno <= len(text) else "", stats.get(lineno))
+        _record(lineno, as_typed(text[lineno - 1]) if lineno <= len(text) else "", stats.get(lineno))
         for lineno in sorted({*linenos, *stats})
     )
     return FunctionLines(function, filename, label_of(filename), records, sum(lines.n_calls for lines in members))

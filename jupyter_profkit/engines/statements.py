@@ -17,7 +17,7 @@ from typing import Final
 from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.stacks import Meanwhile
 from jupyter_profkit.model.functions import RowKind, StatementRecord
-from jupyter_profkit.source import source_lines
+from jupyter_profkit.source import source_line
 
 __all__ = ["StatementFigures", "statement_records"]
 
@@ -56,12 +56,6 @@ class StatementFigures:
     n_imports: int = 0
     runs: tuple[float, ...] = ()
     """Seconds in each run, if there were several; all that it called included."""
-
-
-def source_line(filename: str, lineno: int) -> str:
-    """A line of a file without its indentation; empty if it is not to be had."""
-    lines = source_lines(filename)
-    return lines[lineno - 1].strip() if 0 < lineno <= len(lines) else ""
 
 
 def sampled_figures(block: WithBlock, seconds: Mapping[CodeType, float]) -> Iterator[StatementFigures]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,15 +73,20 @@ def test_collections_of_all_statements_are_one_row_at_the_end():
 
 
 @pytest.mark.parametrize(
-    ("readings", "passed", "idle"),
+    ("before", "after", "passed", "idle"),
     [
-        ([(1.0, 5), (1.001, 6)], 0.01, 0.009),  # it slept
-        ([(1.0, 5), (1.001, 5)], 0.01, 0.0),  # others had the processor
-        ([(1.0, 5), (1.01, 6)], 0.01, 0.0),  # it ran
+        ((1.0, 0.0, 5), (1.001, 0.0, 6), 0.01, 0.009),  # it slept
+        ((1.0, 0.0, 5), (1.001, 0.0, 5), 0.01, 0.0),  # others had the processor
+        ((1.0, 0.0, 5), (1.01, 0.0, 6), 0.01, 0.0),  # it ran
+        ((1.0, 2.0, 5), (1.004, 2.005, 6), 0.01, 0.001),  # it slept once, but mostly others had the processor
+        ((1.0, 2.0, 5), (1.0001, 2.006, 6), 0.01, 0.0099),  # it slept, and queued to be looked at
+        ((1.0, 2.0, None), (1.001, 2.0, None), 0.01, 0.009),  # whether it gave the processor up is not known
+        ((1.0, 2.0, None), (1.004, 2.006, None), 0.01, 0.0),  # … but how long it queued
     ],
 )
-def test_a_thread_is_idle_when_it_gave_the_processor_up(readings, passed, idle):
-    assert IdleMeter(iter(readings).__next__).read(passed) == pytest.approx(idle)
+def test_a_thread_is_idle_when_it_gave_the_processor_up(before, after, passed, idle):
+    readings = iter([before, after])
+    assert IdleMeter(readings.__next__).read(passed) == pytest.approx(idle)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the clock of a thread may not be had")
@@ -87,6 +94,17 @@ def test_sleeping_is_idle():
     meter = IdleMeter.of_this_thread()
     time.sleep(0.05)
     assert meter.read(0.05) > 0.03
+    meter.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="only Linux counts how long a thread queued")
+def test_a_meter_leaves_no_file_open():
+    before = os.listdir("/proc/self/fd")
+    meter = IdleMeter.of_this_thread()
+    during = os.listdir("/proc/self/fd")
+    del meter
+    assert len(during) == len(before) + 1
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def run_cell(source, filename="/tmp/ipykernel_1/91.py"):

@@ -83,6 +83,7 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
             children=values.children,
             per_child=values.per_child,
             title=shlex.join(arguments),
+            script=marks,
         )
         follower = _Follower(process, values.timeout)
         try:

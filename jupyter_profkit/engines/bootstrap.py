@@ -38,7 +38,7 @@ TYPE_CHECKING = False  # the script's memory is measured: what is imported here 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
     from importlib.machinery import ModuleSpec
-    from types import CodeType, TracebackType
+    from types import TracebackType
     from typing import Any
 
 _NAME, _IN_WORKER = "_jupyter_profkit_bootstrap", "_jupyter_profkit_worker"
@@ -66,12 +66,12 @@ class Marks:
         if number >= _MAX_MARKS:
             return -1
         label = label.encode("unicode_escape").decode("ascii")
-        self._write(f"+ {os.getpid()} {number} {level} {time.monotonic()} {self._rss()} {label}\n")
+        self._write(f"+ {os.getpid()} {number} {level} {time.monotonic()} {self.rss()} {label}\n")
         return number
 
     def leave(self, number: int) -> None:
         if number >= 0:
-            self._write(f"- {os.getpid()} {number} {time.monotonic()} {self._rss()}\n")
+            self._write(f"- {os.getpid()} {number} {time.monotonic()} {self.rss()}\n")
 
     def note_high_water(self) -> None:
         """Write how high memory has been; the last deed of the process."""
@@ -90,7 +90,8 @@ class Marks:
         except OSError:  # the script has closed it, or the disk is full: its own work goes on
             pass
 
-    def _rss(self) -> int:
+    def rss(self) -> int:
+        """Bytes resident, 0 where that cannot be told."""
         if sys.platform != "linux":
             return _psutil_rss()
         pid, descriptor = self._statm
@@ -312,8 +313,13 @@ def main() -> None:
     module = make_main(path)
     sys.modules[_NAME].ours = ours  # type: ignore[attr-defined]  # which keeps this module's names alive
     sys.modules["__main__"] = module
+    source = read_source(path)
+    if (
+        sys.platform != "linux" and b"profile" in source
+    ):  # psutil is imported before, and not as part of, the first mark
+        marks.rss()
     os.read(0, 1)
-    exec(read_code(path), vars(module))  # noqa: S102 - as Python runs a script
+    exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - as Python runs a script
 
 
 def make_main(path: str) -> Any:
@@ -328,9 +334,9 @@ def make_main(path: str) -> Any:
     return module
 
 
-def read_code(path: str) -> CodeType:
+def read_source(path: str) -> bytes:
     with open(path, "rb") as file:
-        return compile(file.read(), path, "exec", dont_inherit=True)
+        return file.read()
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ class Helper:
     seconds : end after so long; None for no end.
     limit : bytes and a signal's number: record nothing, and send that signal while more than that is resident.
     title : what is recorded, for those who find the recording after this process has died.
+    script : where the process to watch, which this one has started, writes its marks: with this process
+        both end.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class Helper:
         seconds: float | None = None,
         limit: tuple[int, int] | None = None,
         title: str = "",
+        script: Path | None = None,
     ) -> None:
         flags = {"--children": children, "--proportional": proportional, "--high-water": high_water}
         options = [flag for flag, is_set in flags.items() if is_set]
@@ -81,6 +84,7 @@ class Helper:
             options += ["--limit", *map(str, limit)]
         else:
             options += ["--keep", str(kept.folder()), _one_word(title)]
+        options += ["--script", str(script)] if script is not None else []
         options += ["--path", _psutil_folder()] if sys.platform != "linux" else []
         self._watched = pid
         command = [sys.executable, "-I", "-S", sampler.__file__, str(pid), str(interval), *options]

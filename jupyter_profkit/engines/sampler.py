@@ -1,7 +1,7 @@
 """The helper process: it samples the memory of another process until it is told to stop.
 
     python -I -S sampler.py PID INTERVAL [--children [--proportional]] [--high-water] [--for SECONDS]
-                                         [--keep FOLDER TITLE] [--path FOLDER]
+                                         [--keep FOLDER TITLE] [--script MARKS] [--path FOLDER]
     python -I -S sampler.py PID INTERVAL --limit BYTES SIGNAL [--path FOLDER]     a watcher, which records nothing
 
 * It runs by itself, on the standard library alone (psutil where there is no /proc,
@@ -18,10 +18,11 @@
   the far end of standard input, so each of these is needed. After SECONDS it
   only waits.
 * When its parent died without having sent that byte, what was recorded goes into
-  FOLDER, as `kept` says.
+  FOLDER, as `kept` says. A script that the parent had started is then told that its
+  terminal is gone, as a shell's would be, and its file MARKS is removed.
 """
 
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH106, PTH108, PTH120, PTH123, PTH208
 # (pathlib would take half of the start)
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ _YOUNG = 0.3
 _SHARE, _SHARE_OF_PROPORTIONS = 0.01, 0.03
 """Of its time the helper may spend on looking for children, on looking at them; and on counting shared pages."""
 _PATIENCE = 0.5
+_LONGEST_SLEEP = 0.02
+"""Of the order to stop nothing is heard meanwhile."""
 
 
 class ProcProcess:
@@ -110,7 +113,7 @@ class ProcProcess:
         with open(f"/proc/{self.pid}/cmdline", "rb") as file:
             words = file.read(1024).rstrip(b"\0").split(b"\0")
         if words[0]:
-            return b" ".join([word.rpartition(b"/")[2] if word[:1] == b"/" else word for word in words])
+            return _in_short(words)
         self.rss()  # raises for one that has ended, and so has no command line any more
         with open(f"/proc/{self.pid}/comm", "rb") as file:
             return file.read(16).strip()
@@ -134,6 +137,11 @@ class ProcProcess:
         for descriptor in (self._statm, self._status, self._rollup):
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _in_short(words: list[bytes]) -> bytes:
+    """A command line, files without their folders."""
+    return b" ".join([word.rpartition(b"/")[2] if word[:1] == b"/" else word for word in words])
 
 
 def _parent_of(pid: int) -> int:
@@ -168,9 +176,12 @@ class PsutilProcess:
 
     def rss(self) -> int:
         try:
-            return int(self._process.memory_info().rss)
+            size = int(self._process.memory_info().rss)
         except self._gone:
             raise ProcessLookupError from None
+        if not size:  # nobody has reaped it yet
+            raise ProcessLookupError
+        return size
 
     def high_water(self) -> int:
         return self.rss()  # nobody tells
@@ -180,7 +191,11 @@ class PsutilProcess:
 
     def command(self) -> bytes:
         try:
-            return str(self._process.name()).encode()
+            words = self._process.cmdline()
+        except self._gone:  # it has ended, or is not ours to ask
+            words = []
+        try:
+            return _in_short([os.fsencode(word) for word in words or [self._process.name()]])
         except self._gone:
             raise ProcessLookupError from None
 
@@ -247,6 +262,8 @@ class Recorder:
         """Of children, when their pages were counted: bytes resident, and what of these others have as well."""
         self._new_processes = NewProcesses()
         self._next_children = self._next_search = 0.0 if children else float("inf")
+        if children:
+            process.descendants()  # which takes long the first time; not to be held against the next
 
     def look_around(self, now: float) -> float:
         """Do what is due at `now`; return when to come again, or 0 when the parent is gone."""
@@ -356,7 +373,8 @@ def record(process: Process, recorder: Recorder, stop: _thread.LockType, interva
     At 1 ms nearly all of the cost is waking up with cold caches: so few calls here,
     the names at hand, and the rest in batches.
     """
-    clock, wait, look, keep = time.monotonic, stop.acquire, process.look, recorder.samples.append
+    clock, sleep, is_over = time.monotonic, time.sleep, stop.acquire
+    look, keep = process.look, recorder.samples.append
     due = now = clock()
     next_look = 0.0
     before, size = None, 0
@@ -370,9 +388,13 @@ def record(process: Process, recorder: Recorder, stop: _thread.LockType, interva
             if not next_look:
                 return
         due = max(due + interval, now)
-        if wait(True, due - now):
-            return
-        now = clock()
+        while True:
+            sleep(min(due - now, _LONGEST_SLEEP))  # a tenth less than to wait for `stop`
+            if is_over(False):
+                return
+            now = clock()
+            if now >= due:
+                break
 
 
 def watch(process: Process, stop: _thread.LockType, interval: float, limit: int, number: int) -> None:
@@ -410,6 +432,20 @@ def keep(folder: str, title: str, parent: int) -> None:
     __import__("kept").keep(Path(folder), title=title, pid=parent, descriptor=1)
 
 
+def hang_up(process: Process, marks: str) -> None:
+    """The end of a script whose starter is gone: nobody else would end it, or remove what it was given."""
+    try:
+        process.rss()  # else another process may have its pid by now
+        os.killpg(process.pid, 1)  # SIGHUP
+    except (OSError, ValueError, IndexError, AttributeError):  # it has ended; or this is Windows
+        pass
+    try:
+        os.unlink(marks)
+        os.rmdir(os.path.dirname(marks))
+    except OSError:
+        pass
+
+
 def main(arguments: list[str]) -> None:
     pid, interval, *options = arguments
     parent = os.getppid()
@@ -429,7 +465,9 @@ def main(arguments: list[str]) -> None:
         proportional="--proportional" in options,
         high_water="--high-water" in options,
     )
-    recorder.look_around(time.monotonic())
+    now = time.monotonic()
+    recorder.samples.append((now, process.rss()))  # however long the next one takes, when the run has begun
+    recorder.look_around(now)
     os.write(2, b"ready\n")
     try:
         if "--limit" in options:
@@ -445,6 +483,8 @@ def main(arguments: list[str]) -> None:
         pass
     if "--keep" in options and not told and has_died(parent, process):
         folder, title = options[options.index("--keep") + 1 :][:2]
+        if "--script" in options:
+            hang_up(process, options[options.index("--script") + 1])
         keep(folder, title, parent)
     os.write(2, f"{time.process_time()}\n".encode())
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 from jupyter_profkit.engines import sampler
 from jupyter_profkit.engines.helper import Helper, HelperOutput
@@ -57,6 +58,8 @@ class TimelineEngine:
     reset_peak : whether the high-water mark of this process may be reset.
     seconds : stop sampling after so long; None for no end.
     title : what is recorded; whoever finds the recording of a process that died reads it.
+    script : where the process writes its marks, if it is a script that this process has started: when this
+        process dies the script is hung up, as by a terminal that closes, and the file is removed.
     clock : seconds of a clock that all processes share.
 
     A helper that cannot be started costs the samples, not the run: the recording
@@ -73,6 +76,7 @@ class TimelineEngine:
         reset_peak: bool = True,
         seconds: float | None = None,
         title: str = "",
+        script: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.pid = os.getpid() if pid is None else pid
@@ -81,6 +85,7 @@ class TimelineEngine:
         self._reset_peak = reset_peak and pid is None
         self._seconds = seconds
         self._title = title
+        self._script = script
         self._clock = clock
         self._helper: Helper | None = None
         self._output = HelperOutput(b"", cpu=None)
@@ -105,6 +110,7 @@ class TimelineEngine:
                 high_water=sys.platform == "linux",
                 seconds=self._seconds,
                 title=self._title,
+                script=self._script,
             )
         except ProcessLookupError:
             self._failure = "no samples: the process had ended before the first could be taken"

@@ -10,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import jupyter_profkit
@@ -90,6 +91,45 @@ def test_a_death_after_the_sampling_was_over_keeps_what_there_is() -> None:
 def test_an_ordinary_end_leaves_nothing(temporary: Path) -> None:
     assert run_until_death("pass") == (0, [])
     assert list(temporary.iterdir()) == []
+
+
+RUNS = textwrap.dedent(
+    """
+    import sys
+    from jupyter_profkit.cells.script import run_script
+    from jupyter_profkit.options.mprof import MPROF_RUN
+    run_script(sys.argv[1:], MPROF_RUN.from_keywords({"quiet": True}))
+    """
+)
+ENDLESS = """\
+import os, signal, time
+with profile.timestamp("end"):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_script_does_not_outlive_who_ran_it_and_its_temporary_files_go(temporary: Path, tmp_path: Path) -> None:
+    script = tmp_path / "endless.py"
+    script.write_text(f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{ENDLESS}")
+    command = [sys.executable, "-c", RUNS, str(script)]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": ROOT}, check=False, timeout=60)
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while (is_running(pid) or not kept.paths()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(pid)
+    assert [load(path).session.title for path in kept.paths()] == [str(script)]
+    assert list(temporary.iterdir()) == [kept.folder()]
 
 
 def records(path: Path, *found: tuple[float, int, int]) -> int:

@@ -495,6 +495,16 @@ def test_so_is_one_that_nobody_has_reaped():
         process.wait(10)
 
 
+def test_the_first_sample_is_there_when_the_run_begins():
+    helper = Helper(os.getpid(), 60.0)
+    try:
+        records = Records(started=0.0)
+        assert records.read(helper.read(0)) >= sampler.RECORD.size
+        assert records.main.times[0] <= time.monotonic()
+    finally:
+        helper.stop()
+
+
 def test_the_helper_says_what_it_used():
     output = Helper(os.getpid(), 0.001).stop()
     assert output.cpu is not None

@@ -324,7 +324,8 @@ def check_process(pid: int) -> str:
         process = sampler.ProcProcess(pid) if sys.platform == "linux" else sampler.PsutilProcess(pid)
         try:
             process.rss()
-            return process.command()[:_LONGEST_NAME].decode(errors="replace")
+            command = process.command().decode(errors="replace")
+            return command if len(command) <= _LONGEST_NAME else f"{command[: _LONGEST_NAME - 1]}…"
         finally:
             process.close()
     except PermissionError:

@@ -139,8 +139,11 @@ def test_psutil_is_imported_before_a_script_only_if_it_may_be_needed(
 
 
 def test_another_process_is_known_by_its_command_and_its_end_ends_the_recording() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"]) as other:
-        assert "time.sleep(0.5)" in check_process(other.pid)
+    code = "import time; print('ready', flush=True); time.sleep(0.5)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # its command is known when it has begun
+        assert code[:30] in check_process(other.pid)
         with mprof(attach=other.pid) as p:
             time.sleep(0.2)  # it is not reaped before the block ends
             while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:

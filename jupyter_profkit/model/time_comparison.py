@@ -43,7 +43,7 @@ class FunctionFigures:
     @classmethod
     def of(cls, records: Sequence[FunctionRecord], n_runs: int = 1) -> FunctionFigures:
         """What `records` come to together, in a run."""
-        runs = list(zip(*(record.runs for record in records), strict=False))
+        runs = list(zip(*(record.runs for record in records), strict=False)) if n_runs > 1 else []
         return cls(
             round(sum(record.ncalls for record in records) / n_runs),
             sum(record.tottime for record in records) / n_runs,
@@ -149,7 +149,8 @@ def _by_name(profile: TimeProfile, *, qualified: bool) -> dict[tuple[str, str], 
         place = "~" if record.filename == "~" else place_of(record.label or record.filename)
         found[place, name].append(record)
     n_runs = len(profile.runs) or 1
-    return {name: FunctionFigures.of(records, n_runs) for name, records in found.items()}
+    # A value is displayed once, however often the code runs.
+    return {name: FunctionFigures.of(records, 1 if name == _DISPLAY else n_runs) for name, records in found.items()}
 
 
 def _without_cumtime(record: FunctionRecord) -> FunctionRecord:

@@ -17,7 +17,7 @@ from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.report import FrameKind, Report, TreeBox, TreeView, warning_of
-from jupyter_profkit.views.words import clip
+from jupyter_profkit.views.words import clip, counted, percent
 
 if TYPE_CHECKING:
     from jupyter_profkit.model.functions import TimeProfile
@@ -64,8 +64,10 @@ def flame_report(profile: TimeProfile) -> Report:
 def method_of(tree: CallTree) -> str:
     """How the stacks were taken, in words."""
     every = format_seconds(tree.interval)
+    if not tree.n_samples:
+        return f"flame graph: none, since the run was over before {tree.engine} took a sample, every {every} at best"
     return (
-        f"flame graph: {tree.n_samples:,} stacks sampled by {tree.engine}, every {every} at best; "
+        f"flame graph: {counted(tree.n_samples, 'stack')} sampled by {tree.engine}, every {every} at best; "
         "each weighs the time since the one before, so long calls of C functions count in full"
     )
 
@@ -109,7 +111,7 @@ def _boxes(tree: CallTree, title: str) -> Iterator[TreeBox]:
     while waiting and whole:
         frame, start, level = waiting.pop()
         share = frame.total / whole
-        yield TreeBox(_name(frame), _place(frame), _percent(share), start / whole, share, level, _kind(frame))
+        yield TreeBox(_name(frame), _place(frame), percent(share), start / whole, share, level, _kind(frame))
         if level < _N_LEVELS:
             waiting += _beside(frame.children, start, level + 1)
 
@@ -141,7 +143,7 @@ def _finding(tree: CallTree) -> str:
         shares[key] = shares.get(key, 0.0) + weight / tree.total
         names[key] = " → ".join(frame.function for frame in path[-4:]) or _OUTSIDE[tree.unit]
     heaviest = max(shares, key=lambda key: shares[key])
-    return f"{_percent(shares[heaviest])} of {_amount(tree, tree.total)} in {names[heaviest]}"
+    return f"{percent(shares[heaviest])} of {_amount(tree, tree.total)} in {names[heaviest]}"
 
 
 def _last_own(path: tuple[Frame, ...]) -> int:
@@ -154,12 +156,8 @@ def _words(tree: CallTree) -> Iterator[str]:
     shown = [(path, frame) for path, frame in tree.walk() if frame.total >= _LEAST_SHARE_IN_WORDS * whole]
     yield f"{'total':>9}  {'share':>6}  {'itself':>6}"
     for path, frame in shown[:_N_LINES]:
-        figures = f"{_amount(tree, frame.total):>9}  {_percent(frame.total / whole):>6}"
-        own = _percent(frame.weight / whole) if frame.weight else "-"
+        figures = f"{_amount(tree, frame.total):>9}  {percent(frame.total / whole):>6}"
+        own = percent(frame.weight / whole) if frame.weight else "-"
         yield f"{figures}  {own:>6}  {'  ' * len(path)}{_name(frame)}  {_place(frame)}".rstrip()
     if len(shown) > _N_LINES:
         yield f"{'':>9}  … {len(shown) - _N_LINES} more"
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %" if share >= 0.1 else f"{share * 100:.1f} %"

@@ -210,7 +210,8 @@ class _Table:
         rows += self._rest(own, kept, "of your own")
         rows += [self._package_row(package, strong=id(package) in strong) for package in libraries[:n_libraries]]
         others = [record for package in libraries[n_libraries:] for record in package.records]
-        rows += self._rest(others, (), f"in {len(libraries) - n_libraries} more libraries")
+        n_others = len(libraries) - n_libraries
+        rows += self._rest(others, (), f"in {n_others} more {'library' if n_others == 1 else 'libraries'}")
         caption = "Functions: your own, then each library as one row, seconds"
         return TableView(caption, self._columns, tuple(rows), self._footer(kept), folded, in_text=not folded)
 

@@ -83,7 +83,10 @@ def _heaviest_function(profile: TimeProfile) -> str:
 
 def _notes(profile: TimeProfile) -> Iterator[str]:
     if profile.runs:
-        yield f"all figures are of the {len(profile.runs)} runs together, but those under “a run” and “±”"
+        rows = profile.statements.records
+        has_parts = any(row.runs for row in rows) and any(row.lineno and row.kind != "statement" for row in rows)
+        included = "; of a statement, these include its rows in brackets" if has_parts else ""
+        yield f"all figures are of the {len(profile.runs)} runs together, but those under “a run” and “±”{included}"
     outside = profile.session.duration - profile.tottime
     if profile.functions and outside > 0.02 and outside > profile.session.duration / 20:
         yield (

@@ -18,7 +18,7 @@ from jupyter_profkit.options.cprofile import CPROFILE, limits
 from jupyter_profkit.units import format_seconds
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
-from jupyter_profkit.views.words import LONGEST_NAME, clip
+from jupyter_profkit.views.words import LONGEST_NAME, clip, counted, plural
 
 __all__ = ["report"]
 
@@ -37,6 +37,7 @@ _COLUMNS: Final = (
     Column("function", Unit.TEXT),
 )
 _N_ROWS: Final = 30
+_N_NAMES: Final = 5
 
 
 def report(comparison: TimeComparison, **display: Any) -> Report:
@@ -50,9 +51,7 @@ def report(comparison: TimeComparison, **display: Any) -> Report:
     numbers = [limit for limit in limits(CPROFILE.from_keywords(display).limit) if type(limit) is int]
     n_rows = min([*numbers, 500]) if numbers else _N_ROWS
     before, after = comparison.before, comparison.after
-    notes: tuple[str, ...] = ()
-    if not comparison.n_common:
-        notes = (f"{before.title} and {after.title} have no function in common: every one is new or gone",)
+    notes = tuple(_notes(comparison, n_rows))
     return Report(
         title=f"%%cprofile  {before.title} → {after.title}",
         headline=_headline(comparison),
@@ -62,23 +61,44 @@ def report(comparison: TimeComparison, **display: Any) -> Report:
     )
 
 
+def _notes(comparison: TimeComparison, n_rows: int) -> Iterator[str]:
+    if not comparison.n_common:
+        titles = f"{comparison.before.title} and {comparison.after.title}"
+        yield f"{titles} have no function in common: every one is new or gone"
+        return
+    for status in ("new", "gone"):
+        hidden = [_name(change) for change in comparison.changes[n_rows:] if change.status == status]
+        if hidden:
+            more = f" and {len(hidden) - _N_NAMES:,} more" if len(hidden) > _N_NAMES else ""
+            yield f"{status}, among those that have no row: {', '.join(hidden[:_N_NAMES])}{more}"
+
+
 def _headline(comparison: TimeComparison) -> str:
     before, after = comparison.total("before"), comparison.total("after")
-    change = after.tottime - before.tottime
-    spreads = [spread(runs) for runs in comparison.runs]
-    if any(comparison.runs) and abs(change) <= max(spreads):
-        each = ", ".join(
-            f"{format_seconds(run.tottime)} ± {format_seconds(by)}"
-            for run, by in zip((before, after), spreads, strict=True)
-        )
-        return f"Compared with {comparison.before.title}: no change beyond the spread from run to run ({each} a run)"
-    sign = "+" if change > 0 else ""
     each = " a run" if any(comparison.runs) else ""
-    return (
-        f"Compared with {comparison.before.title}: {sign}{format_seconds(change)}, "
-        f"from {format_seconds(before.tottime)} to {format_seconds(after.tottime)}; "
-        f"{after.ncalls - before.ncalls:+,} calls, from {before.ncalls:,} to {after.ncalls:,}{each}"
-    )
+    parts = (_change_of_time(comparison, before, after, each), _change_of_calls(before, after, each))
+    return f"Compared with {comparison.before.title}: {'; '.join(parts)}"
+
+
+def _change_of_time(comparison: TimeComparison, before: FunctionFigures, after: FunctionFigures, each: str) -> str:
+    change = after.tottime - before.tottime
+    if any(comparison.runs) and abs(change) <= max(map(spread, comparison.runs)):
+        means = (_with_spread(*figures) for figures in zip((before, after), comparison.runs, strict=True))
+        return f"no change of time beyond the spread from run to run ({', then '.join(means)}{each})"
+    sign = "+" if change > 0 else ""
+    return f"{sign}{format_seconds(change)}, from {format_seconds(before.tottime)} to {format_seconds(after.tottime)}"
+
+
+def _with_spread(figures: FunctionFigures, runs: Sequence[float]) -> str:
+    """``1.20 s ± 31.0 ms``; of a single run there is no spread to tell."""
+    return format_seconds(figures.tottime) + (f" ± {format_seconds(spread(runs))}" if len(runs) > 1 else "")
+
+
+def _change_of_calls(before: FunctionFigures, after: FunctionFigures, each: str) -> str:
+    change = after.ncalls - before.ncalls
+    if not change:
+        return f"{counted(after.ncalls, 'call')}{each} as before"
+    return f"{change:+,} {plural('call', abs(change))}, from {before.ncalls:,} to {after.ncalls:,}{each}"
 
 
 def _table(comparison: TimeComparison, n_rows: int) -> TableView:
@@ -94,8 +114,11 @@ def _table(comparison: TimeComparison, n_rows: int) -> TableView:
 
 def _row(change: FunctionChange, least: float, *, strong: bool) -> Row:
     cells = [*_calls(change), *_time(change, "tottime", least), *_time(change, "cumtime", least)]
-    name = f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
-    return Row((*cells, Cell(change.status), Cell(clip(name, LONGEST_NAME))), strong)
+    return Row((*cells, Cell(change.status), Cell(clip(_name(change), LONGEST_NAME))), strong)
+
+
+def _name(change: FunctionChange) -> str:
+    return f"{{{change.function.strip('<>')}}}" if change.label == "~" else f"{change.label}({change.function})"
 
 
 def _size(change: FunctionChange) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 
 import pytest
 
 from jupyter_profkit import cprofile
-from jupyter_profkit.model.functions import TimeProfile
+from jupyter_profkit.model.functions import StatementProfile, StatementRecord, TimeProfile
 from jupyter_profkit.model.spread import mean, spread
 from tests.kernels import running_kernel
 
@@ -79,6 +80,15 @@ def test_the_report_has_mean_and_spread_of_a_run():
     assert all(len(row.cells) == len(table.columns) for row in table.rows)
 
 
+def test_it_is_said_that_a_statements_mean_includes_its_waiting():
+    p = repeated(0.01, 0.03)
+    rest = StatementRecord(3, "nap()", 0.0, 2, runs=(0.01, 0.03))
+    waits = StatementRecord(3, "waiting", 0.04, 0, kind="waiting")
+    said = "include its rows in brackets"
+    assert said in str(replace(p, statements=StatementProfile((rest, waits), 0.04)).report().notes)
+    assert said not in str(replace(p, statements=StatementProfile((rest,), 0.04)).report().notes)
+
+
 def test_one_run_has_no_such_columns():
     p = repeated(0.01)
     assert p.runs == ()
@@ -88,7 +98,7 @@ def test_one_run_has_no_such_columns():
 def test_a_change_within_the_spread_is_none():
     comparison = repeated(0.01, 0.05, 0.01, 0.05).diff(repeated(0.02, 0.05, 0.02, 0.05))
     report = comparison.report()
-    assert "no change beyond the spread" in report.headline
+    assert "no change of time beyond the spread" in report.headline
     naps = next(row for row in report.parts[0].rows if "sleep" in row.cells[-1].text)
     assert naps.cells[3].muted
     assert not naps.strong

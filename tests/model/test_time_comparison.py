@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_profkit import load
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, StatementProfile, TimeProfile
+from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, RunFigures, StatementProfile, TimeProfile
 from jupyter_profkit.model.session import Method
 from jupyter_profkit.model.time_comparison import FunctionFigures, TimeComparison
 from jupyter_profkit.render import text
@@ -105,6 +106,35 @@ def test_rows_are_bounded_and_the_rest_is_one_row_that_keeps_the_sum() -> None:
     assert sum(int(row.cells[1].text) for row in table.rows) == 40
     assert table.rows[-1].cells[-1].text == "⋯ 10 other functions"
     assert len(before.diff(after).report(limit=("5",)).parts[0].rows) == 6
+
+
+def test_new_and_gone_functions_without_a_row_are_named() -> None:
+    before = profile(*(record(f"f{n}", 1, 1.0) for n in range(9)), record("gone", 1, 0.0))
+    after = profile(*(record(f"f{n}", 1, 2.0) for n in range(9)), *(record(f"new{n}", 1, 0.0) for n in range(7)))
+    assert list(before.diff(after).report(limit=("9",)).notes) == [
+        f"new, among those that have no row: {', '.join(f'notebook(new{n})' for n in range(5))} and 2 more",
+        "gone, among those that have no row: notebook(gone)",
+    ]
+    assert not before.diff(after).report().notes
+
+
+def test_the_headline_tells_calls_also_where_time_has_not_changed_and_no_spread_of_a_single_run() -> None:
+    runs = tuple(RunFigures(2, seconds, seconds) for seconds in (1.0, 3.0))
+    before = replace(profile(replace(record("f", 4, 4.0), runs=runs)), runs=(1.0, 3.0))
+    assert before.diff(profile(record("f", 3, 2.5))).report().headline == (
+        "Compared with In [7]: no change of time beyond the spread from run to run "
+        "(2.00 s ± 1.41 s, then 2.50 s a run); +1 call, from 2 to 3 a run"
+    )
+    assert before.diff(profile(record("f", 2, 2.5))).report().headline.endswith("; 2 calls a run as before")
+
+
+def test_a_value_that_was_displayed_once_is_compared_with_one_that_was_displayed_once() -> None:
+    hook = FunctionRecord("__call__", "/lib/IPython/core/displayhook.py", 9, 1, 1, 0.5, 0.5, label="IPython")
+    shown = tuple(RunFigures(n, seconds, seconds) for n, seconds in ((0, 0.0), (1, 0.5)))
+    before = replace(profile(record("f", 2, 2.0), replace(hook, runs=shown)), runs=(1.0, 1.5))
+    found = before.diff(profile(record("f", 1, 1.0), hook)).changes
+    assert {change.function for change in found} == {"f", "display of the last value"}
+    assert {change.change(figure) for change in found for figure in ("ncalls", "tottime", "cumtime")} == {0}
 
 
 def test_new_and_gone_functions_are_marked_and_the_headline_has_the_whole() -> None:

@@ -104,6 +104,17 @@ def test_the_report_shows_it_after_the_tables_and_without_it_on_request():
     assert profile(TREE).report(no_flame=True).parts == ()
 
 
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        (CallTree((own("f", 1.0),), 0.001, "us"), "flame graph: 1 stack sampled by us"),
+        (CallTree((), 0.001, "us"), "flame graph: none, since the run was over before us took a sample"),
+    ],
+)
+def test_it_is_said_how_many_stacks_were_sampled(tree, said):
+    assert profile(tree).report().method[-1].startswith(said)
+
+
 def test_a_run_without_stacks_says_why_there_is_no_flame_graph():
     for tree in (None, CallTree()):
         assert profile(tree).report().parts == ()

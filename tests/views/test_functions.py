@@ -452,6 +452,12 @@ def test_a_profile_of_thousands_of_functions_stays_small_and_adds_up(n):
     assert own_time(tables(measured.report())[1]) == pytest.approx(measured.tottime)
 
 
+def test_a_single_library_that_has_no_row_is_one():
+    functions = [function((f"package_{k}/m.py", k + 1, "f"), 1, 0.001, 0.001) for k in range(21)]
+    text = profile(functions=tuple(functions)).report()._repr_mimebundle_()["text/plain"]
+    assert "⋯ 1 other function in 1 more library\n" in text
+
+
 @pytest.mark.timeout(120)
 def test_hundreds_of_thousands_of_functions_have_a_report_of_ordinary_size():
     one = function(("package/module.py", 1, "f"), 1, 1e-6, 2e-6, callers=[call(MODULE)])

@@ -42,7 +42,11 @@ class TimeMeasurement:
         )
         # Python 3.11: a thread that is profiled itself stands still while a signal waits for the main thread.
         pacer = ThreadPacer if values.threads and not self._engine.is_scoped else None
-        self._sampler = None if values.no_flame else StackSampler(filename, values.interval, pacer, self._block)
+        self._sampler = (
+            None
+            if values.no_flame
+            else StackSampler(filename, values.interval, pacer, self._block, self._engine.ended_calls())
+        )
 
     def start(self) -> None:
         if self._sampler is not None:

@@ -26,6 +26,7 @@ from jupyter_profkit.engines.await_tracer import AwaitTracer
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import WithBlock
 from jupyter_profkit.engines.call_entries import CallGraph, Totals
+from jupyter_profkit.engines.ended_calls import EndedCalls
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.engines.stacks import Meanwhile
@@ -225,6 +226,10 @@ class FunctionEngine:
             n_runs=len(self._runs) + 1,
             is_scoped=self.is_scoped,
         )
+
+    def ended_calls(self) -> EndedCalls | None:
+        """What tells a sampler which calls have ended, where it cannot be called as they do."""
+        return EndedCalls(self._profiler.getstats) if MONITORING is None else None
 
     def functions(self) -> tuple[FunctionRecord, ...]:
         """Every function that ran, in no particular order."""

@@ -55,6 +55,7 @@ from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import StatementSwitch, WithBlock
 from jupyter_profkit.engines.builtin_methods import StandIns, is_builtin_method
 from jupyter_profkit.engines.other_threads import OtherThreads
+from jupyter_profkit.engines.return_points import came_before_return_point
 from jupyter_profkit.engines.shell_threads import frames_of, is_of_kernel
 from jupyter_profkit.engines.thread_profilers import CheckedThreads
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
@@ -421,6 +422,8 @@ class ScopedProfiler:
         if came_from is not None and event is not None:  # it came while we looked which thread it is
             is_told = came_from.tb_lasti == _last_call(came_from.tb_frame.f_code)
             return is_told is event.endswith(("RETURN", "YIELD"))
+        if came_from is not None and came_before_return_point(came_from.tb_frame.f_code, self._recorder):
+            return True
         return _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:

@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import dis
 import itertools
 import re
 import sys
@@ -34,7 +35,9 @@ from typing import Any, Final
 
 from jupyter_profkit.engines.awaits import current_task
 from jupyter_profkit.engines.blocks import WithBlock
+from jupyter_profkit.engines.ended_calls import EndedCalls
 from jupyter_profkit.engines.idle import IdleMeter
+from jupyter_profkit.engines.return_points import ReturnPoints
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.shell_threads import frames_of
@@ -64,11 +67,16 @@ _LONGEST_SOURCE: Final = 80
 
 _CALLBACKS: Final = frozenset(
     str(Path(__file__).with_name(f"{name}.py"))
-    for name in ("await_tracer", "blocks", "line_ledger", "line_tracers", "pauses", "relief", "scoped_profiler")
+    for name in (
+        *("await_tracer", "blocks", "line_ledger", "line_tracers", "pauses", "relief"),
+        *("return_points", "scoped_profiler"),
+    )
 )
 """Files whose functions the interpreter calls on behalf of the measured code."""
 _DEEPEST_CALLBACK: Final = 12
 
+
+_RESUME: Final = dis.opmap["RESUME"]
 
 _SUSPENDED: Final = (lambda: None).__code__
 """Stands between the coroutines that wait and what was on the stack meanwhile."""
@@ -109,6 +117,7 @@ class StackSampler:
     interval : seconds between two samples.
     pacer : what ticks; by default the best one for the thread.
     block : the block that calls `start`, if its statements are to be told apart.
+    ended : tells which calls have ended since a sample was due, where `ReturnPoints` are not to be had.
     """
 
     def __init__(
@@ -117,17 +126,21 @@ class StackSampler:
         interval: float = 0.001,
         pacer: Callable[[Tick], Pacer] | None = None,
         block: WithBlock | None = None,
+        ended: EndedCalls | None = None,
     ) -> None:
         self._filename = filename
         self._block = block
         self._interval = interval
         self._make_pacer: Callable[[Tick], Pacer] = pacer if pacer is not None else pacer_for
         self._pacer: Pacer | None = None
+        self._points = ReturnPoints()
+        self._ended = ended
         self._base: FrameType | None = None
         self._base_code: CodeType | None = None
         self._task: Any = None
         self._idle: IdleMeter | None = None
         self._last = 0.0
+        self._due = 0.0
         self._root = _Node()
         self._n_nodes = 0
         self._engine = ""
@@ -140,8 +153,10 @@ class StackSampler:
             self._base = _outside_of_us(sys._getframe(1))
             self._base_code = self._base.f_code if self._base is not None else None
         self._task = current_task()
+        self._points.open()
         self._idle = IdleMeter.of_this_thread()
         self._last = time.perf_counter()
+        self._due = self._last + self._interval
         for make in (self._make_pacer, ThreadPacer):
             pacer = make(self._tick)
             try:
@@ -155,6 +170,7 @@ class StackSampler:
         """End sampling; a second call does nothing."""
         if self._pacer is not None:
             self._pacer.stop()
+        self._points.close()
         self._pacer = self._base = self._task = None
 
     def _tick(self, frame: FrameType | None) -> float:
@@ -163,16 +179,29 @@ class StackSampler:
         now, began = time.perf_counter(), time.thread_time()  # the machine's other work is not this sample's cost
         passed, self._last = now - self._last, now
         idle = self._idle.read(passed) if self._idle is not None else 0.0
-        self._add(self._codes(frame), passed, idle)
+        frame = _looked_on(frame)
+        if now > self._due + self._interval and frame is not None and frame is not self._base and has_just_begun(frame):
+            frame = frame.f_back  # where most of it has passed
+        self._add_up(self._codes(frame), passed, idle)
+        self._points.refill()
         took = time.thread_time() - began
         self.cost += took
-        return min(max(self._interval, took / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
+        delay = min(max(self._interval, took / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
+        self._due = now + delay
+        return delay
+
+    def _add_up(self, codes: list[CodeType], passed: float, idle: float) -> None:
+        """Charge the time to the stack, and to functions that were on it and have ended since."""
+        ended, took = self._ended.within(passed, codes, self._begins_block) if self._ended is not None else ([], 0.0)
+        if ended:
+            self._add(ended if self._begins_block(ended[-1]) else [*ended, *codes], took, idle)
+            passed, idle = passed - took, 0.0
+        self._add(codes, passed, idle)
 
     def _codes(self, frame: FrameType | None) -> list[CodeType]:
         """The code of each frame, innermost first; a function that calls itself stands there once."""
         codes: list[CodeType] = []
         base, filename = self._base, self._filename
-        frame = _looked_on(frame)
         while frame is not None:
             code = frame.f_code
             if frame is base and self._block is not None:
@@ -369,6 +398,13 @@ def _looked_on(frame: FrameType | None) -> FrameType | None:
         if each.f_code.co_filename in _CALLBACKS and each.f_back is not None and not is_own_code(each.f_back.f_code):
             found = each.f_back
     return found
+
+
+def has_just_begun(frame: FrameType) -> bool:
+    """Whether nothing of the function has run: signals are handled as one begins."""
+    instructions = frame.f_code.co_code
+    offset = frame.f_lasti
+    return instructions[offset] == _RESUME and instructions[offset + 1] == 0
 
 
 def _outside_of_us(frame: FrameType | None) -> FrameType | None:

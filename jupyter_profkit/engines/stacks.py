@@ -53,8 +53,8 @@ OUTSIDE: Final = "(waiting, or work of the event loop and the shell)"
 AWAITING: Final = "(awaiting)"
 """The frame that stands for the time in which a coroutine waited, and nothing of the cell ran."""
 
-_SHELL: Final = ("IPython", "ipykernel")
-"""What these call of other libraries is the shell's work all the same."""
+_SHELL: Final = frozenset({"IPython", "decorator", "ipykernel", "jupyter_client", "traitlets", "zmq"})
+"""What these call of each other and of the standard library is the shell's work all the same."""
 
 _MOST_NODES: Final = 50_000
 _DEEPEST: Final = 64
@@ -347,7 +347,7 @@ class StackSampler:
                 return None
             return Frame(name, code.co_filename, code.co_firstlineno, label_of(code.co_filename), is_user=True)
         package = package_of(code.co_filename)
-        if not package or (callers and not callers[-1].is_user and callers[-1].label in {package, *_SHELL}):
+        if not package or (callers and _does_the_work_of(callers[-1], package)):
             return None
         if is_display_hook(code):
             name = "display of the last value"
@@ -435,6 +435,15 @@ def fold(frames: list[Frame]) -> None:
         if frames[last - length] == frames[last] and frames[-length:] == frames[-2 * length : -length]:
             del frames[-length:]
             return
+
+
+def _does_the_work_of(caller: Frame, package: str) -> bool:
+    """Whether a library's frame counts on its caller: of the same library, or of the shell."""
+    if caller.is_user:
+        return False
+    return caller.label == package or (
+        caller.label in _SHELL and (package in _SHELL or package in sys.stdlib_module_names)
+    )
 
 
 def _branch(frames: Sequence[Frame], node: _Node) -> Frame:

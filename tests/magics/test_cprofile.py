@@ -428,3 +428,12 @@ def test_an_earlier_run_that_is_none_is_one_line_and_the_body_is_not_run(
     assert (reply.status, reply.content["ename"], reply.reports) == ("error", "UsageError", [])
     assert message in reply.stderr
     assert kernel.value("'was_run_beside' in globals()") == "False"
+
+
+def test_what_libraries_do_for_the_shells_display_is_theirs(kernel: Kernel) -> None:
+    """What IPython calls of the standard library is its own work; drawing a table is pandas'."""
+    kernel.run("import pandas as pd\nfrom IPython.display import display\nframe = pd.DataFrame({'a': range(60)})")
+    kernel.run("%%cprofile -v p\nfor _ in range(20): display(frame)")
+    labels = ast.literal_eval(kernel.value("[[f.label for f in path] for path, _ in p.stacks.stacks()]") or "")
+    beneath = {path[path.index("IPython") + 1] for path in labels if "IPython" in path[:-1]}
+    assert beneath == {"pandas"}

@@ -29,14 +29,17 @@ __all__ = [
     "Statements",
     "as_typed",
     "cut_traceback",
+    "forget_timed",
     "header_end",
     "is_cell_file",
+    "is_timed_without_source",
     "is_user_file",
     "label_of",
     "line_range",
     "parse_lines",
     "place_of",
     "register_lines",
+    "register_timed",
     "running_shell",
     "source_line",
     "source_lines",
@@ -116,6 +119,29 @@ def register_lines(filename: str, text: str) -> None:
     """Make `text` the source that tracebacks and `inspect` find under `filename`."""
     lines = [line + "\n" for line in text.splitlines()]
     linecache.cache[filename] = (len(text), None, lines, filename)
+
+
+_TIMED: Final = "<timed exec>"
+"""Where IPython says that the body of ``%%time`` stands; its text it keeps nowhere."""
+
+
+def register_timed(filename: str) -> None:
+    """Let the body of a ``%%time`` in a cell be found, until `forget_timed`."""
+    calls = [line for line in source_lines(filename) if line.startswith("get_ipython().run_cell_magic('time'")]
+    tree = parse_lines(calls)
+    match tree.body if tree is not None else []:
+        case [ast.Expr(ast.Call(_, [_, _, ast.Constant(str(body))]))]:
+            register_lines(_TIMED, running_shell().transform_cell(body))
+
+
+def is_timed_without_source(filename: str) -> bool:
+    """Whether a file's lines are those of some ``%time``, of which nobody can tell which."""
+    return filename.startswith("<timed ") and filename not in linecache.cache
+
+
+def forget_timed() -> None:
+    """Functions that another cell's ``%%time`` defined have not this source."""
+    linecache.cache.pop(_TIMED, None)
 
 
 def line_range(code: CodeType) -> tuple[int, int]:

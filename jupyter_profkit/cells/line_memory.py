@@ -31,7 +31,7 @@ from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.repetitions import GrowingLine, Repetitions
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.options import Values
-from jupyter_profkit.source import Statements, label_of, source_lines
+from jupyter_profkit.source import Statements, label_of, source_line, source_lines
 
 __all__ = ["LineMemoryMeasurement"]
 
@@ -196,9 +196,7 @@ def _asked_for_the_tracker(session: Session) -> bool:
 
 
 def _growing_line(filename: str, lineno: int, n_bytes: int) -> GrowingLine:
-    text = source_lines(filename)
-    source = text[lineno - 1] if lineno <= len(text) else ""
-    return GrowingLine(Location(filename, lineno, "", label_of(filename)), n_bytes, source.strip())
+    return GrowingLine(Location(filename, lineno, "", label_of(filename)), n_bytes, source_line(filename, lineno))
 
 
 class _Lines:

@@ -141,7 +141,7 @@ class BoxesMeasurement:
     def result(self, session: Session) -> ObjectBoxes:
         assert self._after is not None
         options = " ".join(["--teach", *self._names, *["--diff"] * self._diff])
-        title = f"%%objrefs  {session.title}  {options}"
+        title = f"%%objrefs  {session.title.removeprefix('%%objrefs ')}  {options}"
         named = Session(title, session.started, session.duration, session.outcome, session.error_at)
         return ObjectBoxes(named, Method(_READ_HOW, notes=self._notes), self._after, self._before)
 

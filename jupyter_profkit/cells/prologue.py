@@ -6,6 +6,7 @@
 * The transformer is pure, since IPython applies it two or three times to a cell.
 * Under it may stand another cell magic (ours or not): it stays a magic, and is
   called by the statement after the prologue.
+* Under ``%%time``, which runs its body as one piece of code, ours stay magics, too.
 * `begin` parses the options, so that a wrong one stops the cell before its body
   runs, and opens the measurement; the end is `session`'s business.
 """
@@ -36,6 +37,8 @@ class PrologueTransformer:
         self._names = frozenset(names)
 
     def __call__(self, lines: list[str]) -> list[str]:
+        if _is_asked_by_time():
+            return lines
         prologues: list[str] = []
         for line in lines:
             match = _MAGIC_LINE.fullmatch(line.rstrip("\r\n"))
@@ -52,6 +55,14 @@ class PrologueTransformer:
         from IPython.core.inputtransformer2 import cell_magic
 
         return list(cell_magic(lines))
+
+
+def _is_asked_by_time() -> bool:
+    """Whether it is ``%time`` that has its body transformed: no statement of that can be told from the others."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name == "transform_cell" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_qualname == "ExecutionMagics.time"
 
 
 def _statement(name: str, line: str) -> str:

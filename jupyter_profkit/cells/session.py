@@ -26,7 +26,14 @@ from jupyter_profkit.cells.memory_limit import without_limit
 from jupyter_profkit.errors import ProfkitError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Location, Session
-from jupyter_profkit.source import cut_traceback, is_cell_file, is_user_file, label_of
+from jupyter_profkit.source import (
+    cut_traceback,
+    forget_timed,
+    is_cell_file,
+    is_user_file,
+    label_of,
+    register_timed,
+)
 
 __all__ = ["CellSessions", "OpenMeasurement", "Opened", "complain"]
 
@@ -182,6 +189,7 @@ class CellSessions:
             complain(f"{measurement.title} is measured already; this second beginning is ignored")
             return
         execution.measurements.append(measurement)
+        register_timed(filename)
         self._shadow(+1)
         try:
             measurement.start()
@@ -278,6 +286,8 @@ class CellSessions:
         error = getattr(result, "error_in_exec", None) if result is not None else KeyboardInterrupt()
         for measurement in reversed(execution.measurements):
             present_safely(measurement, error)
+        if execution.measurements:
+            forget_timed()
 
     def _forget(self, execution: _Execution) -> None:
         for _ in execution.measurements:

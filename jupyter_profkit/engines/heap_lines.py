@@ -12,7 +12,7 @@ from dataclasses import replace
 from jupyter_profkit.engines.heap_bill import HeapBill, HeapFigures
 from jupyter_profkit.engines.source_files import SourceFile, SourceFunction
 from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
-from jupyter_profkit.source import label_of
+from jupyter_profkit.source import as_typed, label_of
 
 __all__ = ["with_heap"]
 
@@ -63,7 +63,7 @@ def _index_of(functions: list[FunctionLines], filename: str, qualname: str, line
 
 
 def _without_figures(source: SourceFile, filename: str, function: SourceFunction, lineno: int) -> FunctionLines:
-    text = source.lines
+    text = [as_typed(line) for line in source.lines]
     records = tuple(
         LineRecord(number, text[number - 1] if number <= len(text) else "")
         for number in sorted({*source.block(function), lineno})

@@ -4,7 +4,8 @@
     scope.wants(code, "module.name")
 
 The user's own code is what is defined in a cell or in a file outside the standard
-library and site-packages. `include` widens that, `exclude` narrows it.
+library and site-packages; what ``%time`` runs in a cell counts on its line there.
+`modules` and `functions` widen that, `exclude` narrows it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from types import CodeType
 
 from jupyter_profkit.errors import OptionError
-from jupyter_profkit.source import is_cell_file, is_user_file
+from jupyter_profkit.source import is_cell_file, is_timed_without_source, is_user_file
 
 __all__ = ["PART_OF_A_STATEMENT", "Scope", "code_of"]
 
@@ -66,7 +67,7 @@ class Scope:
         excluded = any(fnmatch.fnmatchcase(known, glob) for glob in self.exclude for known in names)
         if filename == self.block:
             return not excluded or name == "<module>"
-        known = is_user_file(filename) or is_cell_file(filename)
+        known = is_cell_file(filename) or (is_user_file(filename) and not is_timed_without_source(filename))
         return (known or any(_matches(module, glob) for glob in self.modules)) and not excluded
 
 

@@ -30,6 +30,7 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.results import last, remember
 from jupyter_profkit.source import cut_traceback
+from jupyter_profkit.views.words import clip
 
 __all__ = ["ProfkitMagics", "complaints", "configurable_magics", "decline_to_measure", "usage_errors"]
 
@@ -110,7 +111,7 @@ class ProfkitMagics(Magics):
         __tracebackhide__ = True
         with usage_errors():
             block = Block(self.shell, source, name)
-            run = OpenMeasurement(open_measurement(values, block.filename), name, block.filename)
+            run = OpenMeasurement(open_measurement(values, block.filename), _title(name, source), block.filename)
             run.start()
         try:
             with contextlib.closing(repetitions(run.opened.repeat, run.lap)) as earlier:
@@ -128,11 +129,12 @@ class ProfkitMagics(Magics):
     def line_or_cell(
         self, values: Values, cell: str | None, name: str, open_measurement: Callable[[Values, str], Opened]
     ) -> Any:
-        """What a registered magic does: a statement, a passed-on body, or the last result once more."""
+        """What the registered magic `name` does: a statement, a passed-on body, or the last result once more."""
         __tracebackhide__ = True
         if cell is None and not values.rest:
-            return self.show_again(values, name)
-        value, result = self.run_line(values, values.rest if cell is None else cell, name, open_measurement)
+            return self.show_again(values, f"%{name}")
+        source, sign = (values.rest, "%") if cell is None else (cell, "%%")
+        value, result = self.run_line(values, source, f"{sign}{name}", open_measurement)
         if cell is not None:
             return value
         return result if values.return_result else None
@@ -210,6 +212,12 @@ def complaints() -> Iterator[None]:
         complain(str(error))
     except OSError as error:
         complain(f"{error.filename or 'output'}: {error.strerror or error}")
+
+
+def _title(name: str, source: str) -> str:
+    """What a statement is known by: the magic, and the statement's first line."""
+    first, *more = source.strip().splitlines() or [""]
+    return f"{name} {clip(first, 60)}{' …' if more else ''}"
 
 
 def _check_output(values: Values) -> None:

@@ -29,8 +29,9 @@ class TimeMagics(configurable_magics(CPROFILE)):  # type: ignore[misc]
     @no_var_expand
     @line_cell_magic
     def cprofile(self, line: str, cell: str | None = None) -> Any:
+        __tracebackhide__ = True
         values = self.parse(CPROFILE, line) if cell is None else self.parse_cell(CPROFILE, line)
-        return self.line_or_cell(values, cell, "%cprofile", self._open)
+        return self.line_or_cell(values, cell, "cprofile", self._open)
 
     cprofile.__doc__ = CPROFILE.help()
 

@@ -29,8 +29,9 @@ class MemoryMagics(configurable_magics(MEMPROFILE)):  # type: ignore[misc]
     @no_var_expand
     @line_cell_magic
     def memprofile(self, line: str, cell: str | None = None) -> Any:
+        __tracebackhide__ = True
         values = self.parse(MEMPROFILE, line) if cell is None else self.parse_cell(MEMPROFILE, line)
-        return self.line_or_cell(values, cell, "%memprofile", self._open)
+        return self.line_or_cell(values, cell, "memprofile", self._open)
 
     memprofile.__doc__ = MEMPROFILE.help()
 

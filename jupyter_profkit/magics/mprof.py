@@ -42,8 +42,9 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     @line_cell_magic
     def mprof_plot(self, line: str, cell: str | None = None) -> Any:
+        __tracebackhide__ = True
         if cell is not None:
-            return self.line_or_cell(self.parse_cell(MPROF_PLOT, line), cell, "%mprof_plot", self._open)
+            return self.line_or_cell(self.parse_cell(MPROF_PLOT, line), cell, "mprof_plot", self._open)
         with usage_errors():
             values = self.parse(MPROF_PLOT, _options_first(line))
             found = self._plot(values, _words(values.rest))

@@ -31,7 +31,7 @@ class LeakMagics(configurable_magics(OBJLEAKS)):  # type: ignore[misc]
     def objleaks(self, line: str, cell: str | None = None) -> Any:
         __tracebackhide__ = True
         values = self.parse(OBJLEAKS, line) if cell is None else self.parse_cell(OBJLEAKS, line)
-        return self.line_or_cell(values, cell, "%objleaks" if cell is None else "%%objleaks", self._open)
+        return self.line_or_cell(values, cell, "objleaks", self._open)
 
     objleaks.__doc__ = OBJLEAKS.help()
 

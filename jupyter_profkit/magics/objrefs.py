@@ -49,9 +49,10 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     @no_var_expand
     @line_cell_magic
     def objrefs(self, line: str, cell: str | None = None) -> Any:
+        __tracebackhide__ = True
         values = self._parse_objrefs(line, in_cell=cell is not None)
         if cell is not None:  # the body that another cell magic passes on
-            return self.line_or_cell(values, cell, "%%objrefs", self._open_objrefs)
+            return self.line_or_cell(values, cell, "objrefs", self._open_objrefs)
         with usage_errors():
             result = self._boxes(values) if values.teach else self._graph(values)
         return self._hand_out(result, values)
@@ -130,9 +131,10 @@ class ReferenceMagics(configurable_magics(OBJREFS, OBJGROWTH, OBJTYPES)):  # typ
     def objgrowth(self, line: str, cell: str | None = None) -> Any:
         from jupyter_profkit.cells.growth import measure_growth
 
+        __tracebackhide__ = True
         values = self.parse_alone(OBJGROWTH, line) if cell is None else self.parse_cell(OBJGROWTH, line)
         if cell is not None:  # the body that another cell magic passes on
-            return self.line_or_cell(values, cell, "%%objgrowth", self._open)
+            return self.line_or_cell(values, cell, "objgrowth", self._open)
         n_cells = self.shell.execution_count - self._counted_at
         result = measure_growth(
             values.limit, shortnames=values.shortnames, counter=self._counter, n_cells=max(1, n_cells)

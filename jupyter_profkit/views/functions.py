@@ -17,8 +17,8 @@ from jupyter_profkit.views.call_tree import flame_view, method_of
 from jupyter_profkit.views.coroutines import coroutine_tables
 from jupyter_profkit.views.function_table import Display, function_tables, no_match, thread_tables
 from jupyter_profkit.views.report import Report, TreeView, warning_of
-from jupyter_profkit.views.statements import heaviest_statement, statement_tables, title_of
-from jupyter_profkit.views.words import clip, name_of, percent, plural
+from jupyter_profkit.views.statements import heaviest_statement, statement_tables
+from jupyter_profkit.views.words import clip, headed, name_of, percent, plural
 
 __all__ = ["report"]
 
@@ -42,7 +42,7 @@ def report(result: TimeProfile, **display: Any) -> Report:
     """
     shown = Display.of(display)
     return Report(
-        title=title_of(result),
+        title=headed("%%cprofile", result.session.title),
         headline=_headline(result),
         parts=(
             *statement_tables(result.statements),

@@ -14,7 +14,7 @@ from jupyter_profkit.model.leaks import CycleRecord, LeakRecord, ObjectLeaks
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
-from jupyter_profkit.views.words import counted, listed, plural
+from jupyter_profkit.views.words import counted, headed, listed, plural
 
 __all__ = ["report"]
 
@@ -33,9 +33,8 @@ def report(leaks: ObjectLeaks, **display: Any) -> Report:
     limit = display.pop("limit", 20)
     if display:
         raise OptionError(f"a report of {leaks.kind} has no option {next(iter(display))!r}")
-    title = leaks.session.title
     return Report(
-        title=title if title.startswith("%") else f"%%objleaks  {title}",
+        title=headed("%%objleaks", leaks.session.title),
         headline=_headline(leaks),
         parts=tuple(table for table in (_objects(leaks, limit), _cycles(leaks, limit)) if table.rows),
         notes=(*_notes(leaks), *(leaks.method.notes if leaks.records else ())),

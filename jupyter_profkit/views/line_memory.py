@@ -17,7 +17,7 @@ from jupyter_profkit.units import format_change, format_mib, format_seconds, for
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.heap_notes import heap_notes
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
-from jupyter_profkit.views.words import clip
+from jupyter_profkit.views.words import clip, headed
 
 __all__ = ["report"]
 
@@ -95,7 +95,7 @@ def report(profile: LineMemoryProfile, **display: object) -> Report:
     if parts and _has_residue(profile):
         parts[0] = replace(parts[0], rows=(*parts[0].rows, _residue_row(profile, shown.precision)))
     return Report(
-        title=f"%%memprofile  {profile.session.title}",
+        title=headed("%%memprofile", profile.session.title),
         headline=_headline(profile, shown.precision),
         parts=(
             *_verdict(profile),

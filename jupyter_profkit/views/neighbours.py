@@ -8,8 +8,16 @@ from typing import Final
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, TimeProfile
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit
-from jupyter_profkit.views.statements import title_of
-from jupyter_profkit.views.words import LONGEST_NAME, calls_text, clip, name_of, name_of_key, plural, seconds_text
+from jupyter_profkit.views.words import (
+    LONGEST_NAME,
+    calls_text,
+    clip,
+    headed,
+    name_of,
+    name_of_key,
+    plural,
+    seconds_text,
+)
 
 __all__ = ["Neighbours", "callees_report", "callers_report"]
 
@@ -114,4 +122,6 @@ def _edges_report(
     names = ", ".join(name_of(record) for record in records[:3]) + (", …" if len(records) > 3 else "")
     n = len(edges)
     headline = f"{names} {verb} {n} {plural('function', n)}" if n else f"{names} {verb} no function of this run"
-    return Report(title_of(profile), headline, (TableView("", _EDGE_COLUMNS, rows),) if rows else ())
+    return Report(
+        headed("%%cprofile", profile.session.title), headline, (TableView("", _EDGE_COLUMNS, rows),) if rows else ()
+    )

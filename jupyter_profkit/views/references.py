@@ -36,7 +36,7 @@ from jupyter_profkit.views.report import (
     Unit,
     warning_of,
 )
-from jupyter_profkit.views.words import counted, listed, with_article
+from jupyter_profkit.views.words import counted, headed, listed, with_article
 
 __all__ = ["graph_view", "report"]
 
@@ -242,7 +242,7 @@ def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
     columns = _columns("Objects", "Growth", *["New"] * has_new)
     table = TableView("Types that grew" if not has_new else "Types that the cell made objects of", columns, tuple(rows))
     return Report(
-        title=title if title.startswith("%") else f"%%objgrowth  {title}",
+        title=headed("%%objgrowth", title),
         headline=_growth_headline(growth),
         parts=(table,) if rows else (),
         notes=growth.method.notes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from jupyter_profkit.model.functions import RowKind, StatementProfile, StatementRecord, TimeProfile
+from jupyter_profkit.model.functions import RowKind, StatementProfile, StatementRecord
 from jupyter_profkit.model.spread import mean, spread
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.units import format_seconds
@@ -12,7 +12,7 @@ from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
 from jupyter_profkit.views.words import clip, percent
 
-__all__ = ["heaviest_statement", "report", "statement_tables", "title_of"]
+__all__ = ["heaviest_statement", "report", "statement_tables"]
 
 _STATEMENT_COLUMNS: Final = (
     Column("Line #"),
@@ -38,14 +38,6 @@ def report(statements: StatementProfile, **display: Any) -> Report:
     """
     CPROFILE.from_keywords(display)
     return Report("Statements", _headline_of(statements), statement_tables(statements))
-
-
-def title_of(profile: TimeProfile) -> str:
-    """The magic and the cell, or the line magic and its statement."""
-    title, statements = profile.session.title, profile.statements.records
-    if not title.startswith("%") or not statements:
-        return f"%%cprofile  {title}"
-    return f"{title}  {clip(statements[0].source, 60)}{' …' if len(statements) > 1 else ''}"
 
 
 def _headline_of(statements: StatementProfile) -> str:

@@ -27,6 +27,7 @@ from jupyter_profkit.views.timeline_curves import (
 )
 from jupyter_profkit.views.timeline_tables import children_table, marks_table, recordings_table
 from jupyter_profkit.views.timeline_words import headline, method, notes_on_window, peak_label, words
+from jupyter_profkit.views.words import headed
 
 __all__ = ["live_report", "overlay_report", "overlay_view", "plot_view", "report", "small_view"]
 
@@ -51,7 +52,7 @@ def report(timeline: MemoryTimeline, **display: Any) -> Report:
         If the window is none.
     """
     shown = Display.of(display)
-    title = f"%mprof_plot  {timeline.session.title}"
+    title = headed("%mprof_plot", timeline.session.title)
     notes = (*timeline.method.notes, *notes_on_window([timeline], shown.window))
     if not timeline.main:
         return Report(title, "No memory was recorded", notes=notes, warning=warning_of(timeline.session))

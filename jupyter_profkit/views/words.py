@@ -12,6 +12,7 @@ __all__ = [
     "calls_text",
     "clip",
     "counted",
+    "headed",
     "listed",
     "name_of",
     "name_of_key",
@@ -71,6 +72,13 @@ def listed(words: Sequence[str]) -> str:
 def with_article(noun: str) -> str:
     """``a list``, ``an int``, ``an ndarray``, which is read by its letters."""
     return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('nd') else 'a'} {noun}"
+
+
+def headed(magic: str, title: str) -> str:
+    """A report's title: the magic, and what it looked at; a statement's own title has its magic already."""
+    if title.lstrip("%").partition(" ")[0] == magic.lstrip("%"):
+        magic, _, title = title.partition(" ")
+    return f"{magic}  {title.lstrip()}".rstrip()
 
 
 def clip(text: str, length: int) -> str:

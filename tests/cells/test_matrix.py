@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,6 +181,39 @@ def test_it_works_under_another_magic(kernel: Kernel, magic: str, other: str) ->
         assert len(reply.reports) == 1
     if not other.startswith("timeit"):
         assert kernel.value("stacked_under") == "5"
+
+
+def test_time_may_stand_above_or_below(kernel: Kernel, magic: str) -> None:
+    body = "big = [0] * 2_000_000\nsize = sum(range(9))"
+    above = kernel.run(f"%%time\n%%{magic}\n{body}").reports[0]
+    below = kernel.run(f"%%{magic}\n%%time\n{body}").reports[0]
+    assert re.match(
+        rf"%%?{magic}  big = \[0\] \* 2_000_000 …\n", above.replace(f"%mprof_plot  %%{magic}", f"%%{magic} ")
+    )
+    if magic != "mprof_plot":  # it has no lines
+        assert re.search(r" 2  .* size = sum\(range\(9\)\)$", above, re.MULTILINE)
+        assert re.search(r" 2  .* %%time$", below, re.MULTILINE)
+    if magic == "memprofile":
+        assert "In [" in kernel.run("%%memprofile\n%time one = [0] * 2_000_000").reports[0].splitlines()[1]
+        assert re.search(r"^▸? +1 .* 1 +big = \[0\] \* 2_000_000$", below, re.MULTILINE)
+        kernel.run("%%time\ndef later():\n    return 1")
+        assert "size =" not in kernel.run("%%memprofile\nlater()").reports[0]
+
+
+def test_magics_in_the_cell_are_shown_as_they_were_typed(kernel: Kernel, magic: str) -> None:
+    body = "!echo from the shell\nq = !echo caught\n%time timed = [0] * 1_000_000"
+    report = kernel.run(f"%%{magic}\n{body}").reports[0]
+    assert "get_ipython" not in report.partition("Flame graph")[0]
+    assert (" %time timed = [0] * 1_000_000" in report) == (magic != "mprof_plot")
+
+
+@pytest.mark.parametrize("code", ["%{} 1 / 0", "%%time\n%%{}\nx = 1\n1 / 0"])
+def test_an_error_of_what_a_magic_runs_has_no_frame_of_ours(kernel: Kernel, magic: str, code: str) -> None:
+    if code.startswith("%{}") and magic == "mprof_plot":  # it takes no statement
+        return
+    reply = kernel.run(code.format(magic))
+    assert (len(reply.errors), reply.content["ename"]) == (1, "ZeroDivisionError")
+    assert "jupyter_profkit" not in reply.traceback
 
 
 @pytest.mark.parametrize("other", ["time", "capture captured"])

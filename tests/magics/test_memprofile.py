@@ -104,6 +104,14 @@ def test_bad_input_is_one_line_and_the_body_is_not_run(kernel: Kernel, line: str
     assert kernel.value("'was_run' in globals()") == "False"
 
 
+def test_the_title_of_a_statement_is_what_was_typed(kernel: Kernel) -> None:
+    assert kernel.report("%memprofile work(3)").splitlines()[0] == "%memprofile  work(3)"
+    assert kernel.report("%memprofile -v one for n in range(2): work(n)").startswith("%memprofile  for n in range(2): ")
+    assert "Compared with %memprofile for n in range(2): work(n): " in kernel.report(
+        "%memprofile --compare one work(3)"
+    )
+
+
 def test_a_remark_may_follow_the_options(kernel: Kernel) -> None:
     reply = kernel.run("%%memprofile -p 2  # two digits\nbig = work(40_000_000)")
     assert (reply.status, len(reply.reports)) == ("ok", 1)
@@ -205,6 +213,8 @@ def test_one_half_can_be_left_out_but_not_both(kernel: Kernel) -> None:
     if heap_runs(kernel):
         assert "Occurrences" not in reply.reports[0]
         assert "28.6" in next(line for line in reply.reports[0].splitlines() if "kept = " in line)
+        timed = kernel.run("%%memprofile --no-lines\n%time kept = bytearray(30_000_000)").reports[0]
+        assert re.search(r" (28\.[6-9]|29\.\d|30\.\d)  %time kept = ", timed)  # small objects of IPython's in an arena
     else:
         assert "can crash Python 3.12" in reply.reports[0]
     reply = kernel.run("%%memprofile --no-heap --no-lines\nwas_run = 1")

@@ -100,11 +100,8 @@ def test_the_headline_names_the_time_the_calls_and_the_heaviest_statement():
 
 def test_the_title_names_the_cell_or_the_statement():
     assert profile().report().title == "%%cprofile  In [7]"
-    assert (
-        profile(title="%cprofile", statements=(StatementRecord(1, "foo()", 0.5, 1),)).report().title
-        == "%cprofile  foo()"
-    )
-    assert profile(title="%cprofile", statements=()).report().title == "%%cprofile  %cprofile"
+    assert profile(title="%cprofile foo()").report().title == "%cprofile  foo()"
+    assert profile(title="%profiles.py").report().title == "%%cprofile  %profiles.py"
 
 
 def test_without_statements_the_headline_names_the_function_with_most_own_time():

@@ -101,7 +101,7 @@ class Profiler(Measuring):
         self._exit(error)
 
     def _exit(self, error: BaseException | None) -> None:
-        run = self._run
+        run, self._run = self._run, None  # it has the frame, whose variables would live as long as the result
         if run is not None:
             run.stop()
             cut_traceback(error)
@@ -150,7 +150,7 @@ class Profiler(Measuring):
         return self._result
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):  # copies and pickles ask before there is anything
             raise AttributeError(name)
         return getattr(self.result, name)
 
@@ -201,8 +201,9 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
 
     def _exit(self, error: BaseException | None) -> None:
         super()._exit(error)
-        if self._live is not None and self._result is not None:
-            self._live.replace_by(self._result)
+        live, self._live = self._live, None
+        if live is not None and self._result is not None:
+            live.replace_by(self._result)
 
 
 class objleaks(Profiler):  # noqa: N801 - named as its magic

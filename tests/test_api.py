@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import gc
 import io
+import pickle
 import pstats
 import subprocess
 import sys
 import textwrap
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -373,3 +377,33 @@ def test_each_cause_of_a_difference_between_heap_and_resident_memory_is_named(tm
     assert "stayed resident though it was freed: the allocator keeps it" in said["kept by the allocator"]
     assert "47.7 MiB of the heap needed no new memory: it reused memory that was freed before" in said["reused"]
     assert said["agree"] == ""
+
+
+class Big:
+    """Something of the user's that is to go with the function."""
+
+
+def measured_beside_something_big(tool: type[Profiler]) -> tuple[Profiler, weakref.ref[Big]]:
+    big = Big()
+    with tool() as p:
+        n = sum(range(10))
+    assert n == 45
+    return p, weakref.ref(big)
+
+
+@pytest.mark.parametrize("tool", [memprofile, cprofile, mprof, objleaks])
+def test_a_result_keeps_none_of_the_variables_around_its_block(tool: type[Profiler]) -> None:
+    gc.disable()
+    try:
+        p, big = measured_beside_something_big(tool)
+        assert big() is None
+    finally:
+        gc.enable()
+    assert p.result.session.outcome == "ok"
+
+
+@pytest.mark.parametrize("tool", [memprofile, cprofile, mprof, objleaks])
+def test_a_block_can_be_copied_and_pickled_for_its_result(tool: type[Profiler]) -> None:
+    p, _ = measured_beside_something_big(tool)
+    for other in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert other.result == p.result

@@ -62,8 +62,8 @@ def shell_threads() -> frozenset[int]:
 
 def is_any_awake(threads: Collection[int]) -> bool:
     """Whether one of these threads does anything but wait."""
-    tops = sys._current_frames()
-    return not all(_sleeps(tops[ident]) for ident in threads if ident in tops)
+    # In a variable, the frames would hold their own, and those of the user below it, until garbage is collected.
+    return any(ident in threads and not _sleeps(top) for ident, top in sys._current_frames().items())
 
 
 def _sleeps(frame: FrameType) -> bool:

@@ -213,10 +213,9 @@ class Values(Mapping[str, Any]):
         return self._values[name]
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name.startswith("_") or name not in self._values:  # copies and pickles ask before there is anything
+            raise AttributeError(name)
+        return self._values[name]
 
     def __iter__(self) -> Any:
         return iter(self._values)

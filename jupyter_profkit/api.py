@@ -154,12 +154,20 @@ class Profiler(Measuring):
             raise AttributeError(name)
         return getattr(self.result, name)
 
+    def __str__(self) -> str:
+        """The report as text; before there is one, what this is."""
+        return str(self._shown()) if self._result is not None else repr(self)
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
+        return self._shown()._repr_mimebundle_(include, exclude)
+
+    def _shown(self) -> Any:
+        """What is displayed: the result, or its report with the comparison that was asked for."""
         if self._before is None:
-            return self.result._repr_mimebundle_(include, exclude)
+            return self.result
         from jupyter_profkit.views.beside import report_beside
 
-        return report_beside(self.result, self._before)._repr_mimebundle_(include, exclude)
+        return report_beside(self.result, self._before)
 
 
 class memprofile(Profiler):  # noqa: N801 - named as its magic

@@ -258,6 +258,7 @@ def test_a_block_and_a_profiled_function_are_shown_beside_an_earlier_run() -> No
 def test_a_block_stands_for_its_result_wherever_another_run_is_asked_for(profiler: type[Profiler]) -> None:
     options = {"no_heap": True} if profiler is memprofile else {}
     before = profiler(**options)
+    assert str(before) == repr(before)
     with pytest.raises(OptionError, match="nothing is measured yet"):
         profiler(compare=before)
     with before:
@@ -267,6 +268,8 @@ def test_a_block_stands_for_its_result_wherever_another_run_is_asked_for(profile
     expected = before.result.diff(after.result)
     assert before.diff(after) == before.result.diff(after) == before.diff(after.result) == expected
     assert "Compared with" in after._repr_mimebundle_()["text/plain"]
+    assert "Compared with" in str(after)
+    assert str(before) == str(before.result) == str(before.report())
     assert find_earlier("p", {"p": before}, profiler.kind) is before.result
     with mprof() as other:
         pass

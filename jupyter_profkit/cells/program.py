@@ -46,7 +46,7 @@ def read_program(path: Path) -> list[types.CodeType]:
     ------
     TargetError
         If there is no such file.
-    SyntaxError
+    SyntaxError, ValueError
         If it is not Python.
     """
     filename = str(path.absolute())
@@ -95,6 +95,8 @@ def run_program(
     path: Path, arguments: Sequence[str], measurement: OpenMeasurement, spec: ModuleSpec | None = None
 ) -> BaseException | None:
     """Run a script, or the module of `spec`, as ``__main__``, measured; returns what ended it before its end.
+
+    Raises what `read_program` does, before anything runs.
 
     ``@profile`` is a builtin meanwhile, since scripts written for memory_profiler
     rely on it, and so is memory_profiler's own while a script imports that; it changes

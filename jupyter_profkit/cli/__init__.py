@@ -115,7 +115,10 @@ def _measure(
     before = find_earlier(values.get("compare"), {}, kind)
     opened = Opened(make(values, str(path.absolute())), _nothing, repeat=values.get("repeat", 1))
     run = OpenMeasurement(opened, path.name if spec is None else module[0], str(path))
-    error = run_program(path, rest[1:], run, spec)
+    try:
+        error = run_program(path, rest[1:], run, spec)
+    except (SyntaxError, ValueError) as not_python:  # nothing ran
+        return _exit_code(not_python.with_traceback(None))
     ended = isinstance(error, SystemExit)  # as scripts do
     deliver(run.finish(None if ended else error), values, display, before=before)
     return _exit_code(error)
@@ -150,7 +153,10 @@ def _exit_code(error: BaseException | None) -> int:
     if error is None:
         return 0
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0
+        print(error.code, file=sys.stderr)  # as Python does
+        return 1
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == run_program.__code__.co_filename:
         frames = frames.tb_next

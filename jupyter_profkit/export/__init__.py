@@ -96,19 +96,24 @@ def load(path: str | Path) -> Any:
     source = Path(path).expanduser()
     try:
         with source.open("rb") as file:
-            head = file.read(1)
+            head = file.read(2)
     except OSError as error:
         raise RecordingError(f"{source}: {error.strerror or error}") from None
     if not head:
         raise RecordingError(f"{source}: the file is empty; nothing was recorded in it")
-    if source.suffix.lower() in {".prof", ".pstats"}:
+    if source.suffix.lower() in {".prof", ".pstats"} or _is_marshal(head):
         from jupyter_profkit.export.pstats import read_pstats
 
         return read_pstats(source)
-    if head == b"{":
+    if head.startswith(b"{"):
         from jupyter_profkit.export.json import read_json
 
         return read_json(source)
     from jupyter_profkit.export.mprof import read_mprof
 
     return read_mprof(source)
+
+
+def _is_marshal(head: bytes) -> bool:
+    """Whether a file that begins like this holds a dictionary as cProfile writes it; JSON has other second letters."""
+    return head[:1] == b"\xfb" or (head[:1] == b"{" and head[1:] in {b"(", b")", b"\xa8", b"\xa9", b"0"})

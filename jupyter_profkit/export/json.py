@@ -116,6 +116,8 @@ def _read(text: str, origin: str) -> Result:
         envelope = json.loads(text)
     except (ValueError, RecursionError):
         raise RecordingError(f"{origin}: not a recording of jupyter_profkit (not JSON, or cut short)") from None
+    if isinstance(envelope, dict) and "speedscope" in str(envelope.get("$schema")):
+        raise RecordingError(f"{origin}: stacks for speedscope.app; runs are read back from .json and .prof")
     if not isinstance(envelope, dict) or "jupyter_profkit" not in envelope:
         raise RecordingError(f"{origin}: JSON, but not a recording of jupyter_profkit")
     if envelope["jupyter_profkit"] != _FORMAT:

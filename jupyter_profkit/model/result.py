@@ -1,6 +1,7 @@
 """What every result can do, in one place; each deed is done by the layer it belongs to.
 
     profile.report(sort="peak")     a Report to display, without running again
+    print(profile)                  the report as text
     profile.explore()               the report, and controls on it
     profile.to_dataframe()          pandas
     profile.to_json()               text; Result.from_json(text) == profile
@@ -79,6 +80,10 @@ class Result:
         from jupyter_profkit.widgets import explore
 
         explore(self, **display)
+
+    def __str__(self) -> str:
+        """The report as text."""
+        return str(self.report())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         from jupyter_profkit.render.mimebundle import mimebundle

@@ -263,7 +263,7 @@ def test_every_option_of_the_time_magic_works_in_a_shell(tmp_path: Path) -> None
     dumps = [word for path in files for word in ("-D", path)]
     options = ["-s", "cumtime", "-l", "9", "-x", "abc", "--threads", "--no-builtins", "--interval", "0.0005", *dumps]
     answer = call("cprofile", *options, "-T", tmp_path / "run.txt", tmp_path / "s.py")
-    assert answer.returncode == 1
+    assert (answer.returncode, answer.stderr) == (1, "no\n")
     assert "Thread loader: functions by cumulative time" in answer.stdout
     assert "built-in" not in answer.stdout
     assert all(path.stat().st_size > 0 for path in files)
@@ -310,6 +310,19 @@ def test_an_error_of_the_script_is_its_own_traceback(tmp_path: Path) -> None:
     assert answer.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
     assert "jupyter_profkit" not in answer.stderr
     assert "partial" in answer.stdout
+
+
+@pytest.mark.parametrize("source", [b"def f(:\n", b"x = 1\x00\n", b"x = 'caf\xe9'\n"])
+@pytest.mark.parametrize("command", ["memprofile", "cprofile"])
+def test_a_script_that_is_not_python_is_refused_as_python_does(
+    command: str, source: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.py").write_bytes(source)
+    assert main([command, str(tmp_path / "s.py")]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "Error: " in told.err
+    assert "Traceback" not in told.err
 
 
 @pytest.mark.parametrize(

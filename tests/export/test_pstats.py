@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_profkit import load
 from jupyter_profkit.cells.functions import TimeMeasurement
 from jupyter_profkit.errors import RecordingError
 from jupyter_profkit.export.pstats import read_pstats, to_pstats, write_pstats
@@ -93,6 +94,14 @@ def test_a_file_of_cprofile_s_own_is_read(tmp_path: Path):
     found = read_pstats(tmp_path / "own.prof")
     assert to_pstats(found).stats == pstats.Stats(str(tmp_path / "own.prof")).stats
     assert next(record.ncalls for record in found.functions if record.function == "fib") == 109
+
+
+@pytest.mark.parametrize("version", [2, marshal.version])
+@pytest.mark.parametrize("name", ["profile.out", "stats", "run.json"])
+def test_a_file_of_cprofile_is_known_by_its_content(tmp_path: Path, name, version):
+    (tmp_path / name).write_bytes(marshal.dumps({KEY: (2, 3, 0.5, 1.0, {})}, version))
+    (found,) = load(tmp_path / name).functions
+    assert (found.key, found.pcalls, found.ncalls) == (KEY, 2, 3)
 
 
 KEY = ("file.py", 1, "f")

@@ -100,5 +100,7 @@ def test_other_dots_in_a_name_mean_nothing(tmp_path):
 
 
 def test_a_speedscope_file_is_no_recording_of_ours(tmp_path):
-    with pytest.raises(RecordingError, match="JSON, but not a recording of jupyter_profkit"):
+    with pytest.raises(
+        RecordingError, match=r"speedscope.json: stacks for speedscope.app; runs are read back from .json and .prof"
+    ):
         load(profile(TREE).save(tmp_path / "run.speedscope.json"))

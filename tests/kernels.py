@@ -24,6 +24,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from jupyter_profkit.cells.place import NOTHING
 from tests.terminals import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -117,7 +118,7 @@ class Kernel:
                 reply.named[content.get("transient", {}).get("display_id")] = content["data"]
             case "update_display_data":
                 reply.updates.append(content["data"])
-                if not content["data"]:
+                if content["data"] == NOTHING:
                     reply.wiped.append(reply.named.get(content["transient"]["display_id"]))
             case "execute_result":
                 reply.value = content["data"]["text/plain"]

@@ -9,16 +9,19 @@
   another thread under whichever cell runs then.
 * It publishes where outputs went when it was made. A ``%%capture`` that the cell
   begins later catches none of it.
-* A display without any content takes no room in a front end, in nbconvert's pages
-  or in the saved notebook, so that is how it is wiped.
+* It is wiped by an empty text, which takes no room in a front end or in nbconvert's
+  pages. Nothing at all would take none either, but nbconvert warns of it.
 """
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Place"]
+__all__ = ["NOTHING", "Place"]
+
+NOTHING: Final = {"text/plain": ""}
+"""What is left of a place that was wiped."""
 
 
 class Place:
@@ -46,5 +49,5 @@ class Place:
     def wipe(self) -> None:
         """Leave nothing of it."""
         if self.is_there:
-            self.show({})
+            self.show(NOTHING)
             self.is_there = False

@@ -406,18 +406,26 @@ def keep_page(someone: Reader, name: str) -> None:
     folder = os.environ.get("PROFKIT_PICTURES")
     if not folder:
         return
-    height = someone.page.evaluate(
-        "() => Math.max(...[...document.querySelectorAll('*')].map(node => node.scrollHeight)) + 120"
-    )
-    someone.page.set_viewport_size({"width": 1280, "height": min(int(height), TALLEST)})
-    for part in range(math.ceil(height / TALLEST)):
+    height = int(someone.page.evaluate(HEIGHT))
+    someone.page.set_viewport_size({"width": 1280, "height": min(height + BARS, TALLEST)})
+    for part in range(math.ceil(height / (TALLEST - BARS))):
         someone.page.evaluate(
-            "top => { for (const node of document.querySelectorAll('*')) node.scrollTop = top; }", part * TALLEST
+            "top => { for (const node of document.querySelectorAll('*')) node.scrollTop = top; }",
+            part * (TALLEST - BARS),
         )
         someone.page.wait_for_timeout(300)
         someone.page.screenshot(path=Path(folder) / f"{name}-{part + 1}.png", style=HIDDEN)
 
 
+HEIGHT = """
+() => {
+  const cells = [...document.querySelectorAll('.jp-Cell')].map(cell => cell.getBoundingClientRect());
+  return Math.max(...cells.map(cell => cell.bottom)) - Math.min(...cells.map(cell => cell.top));
+}
+"""
+"""Pixels from the first cell to the last; below, JupyterLab has as much room as the window is high."""
+BARS = 250
+"""Pixels of the window that are not the notebook's, at most."""
 TALLEST = 12_000
 """Pixels of the page in one picture, as browsers have a limit."""
 HIDDEN = ".jp-Toolbar, .jp-cell-toolbar, .jp-Collapser, #jp-MainLogo {visibility: hidden !important}"

@@ -186,7 +186,6 @@ def test_reopened_by_someone_who_trusts_nobody(front_ends: FrontEnds, jupyter: s
         both_themes(someone, untrusted, f"{jupyter}-untrusted", but=STRIPPED)
 
 
-@pytest.mark.filterwarnings("ignore:Your element with mimetype")  # a line on progress was wiped
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_as_a_web_page_on_the_screen_and_on_paper(
     front_ends: FrontEnds, trusted: Path, tmp_path: Path, theme: str

@@ -92,7 +92,6 @@ def test_reopened_where_it_is_trusted(front_ends: FrontEnds, jupyter: str, ran: 
         nothing_ran(someone)
 
 
-@pytest.mark.filterwarnings("ignore:Your element with mimetype")  # a line on progress was wiped
 @pytest.mark.parametrize("form", ["html", "markdown"])
 def test_converted(front_ends: FrontEnds, ran: Path, tmp_path: Path, form: str) -> None:
     """Markdown as a page that lets HTML through: more than most readers of it do."""

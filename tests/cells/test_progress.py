@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_profkit.cells import progress as module
+from jupyter_profkit.cells.place import NOTHING
 from jupyter_profkit.cells.progress import Progress
 
 
@@ -138,13 +139,13 @@ def test_quiet_shows_nothing(screen, clock):
     assert screen.getvalue() == ""
 
 
-def test_a_notebooks_display_ends_without_content(notebook, clock):
+def test_a_notebooks_display_ends_as_an_empty_text(notebook, clock):
     with Progress("work", clock=clock) as progress:
         clock.now = 5
         progress.update("x")
         clock.now = 6
         progress.update("y")
-    assert notebook.shown == [{"text/plain": "work  5 s  x"}, {"text/plain": "work  6 s  y"}, {}]
+    assert notebook.shown == [{"text/plain": "work  5 s  x"}, {"text/plain": "work  6 s  y"}, NOTHING]
 
 
 def test_a_report_takes_the_place_of_the_line(notebook, clock):

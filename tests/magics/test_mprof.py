@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_profkit.cells.place import NOTHING
 from tests.kernels import Kernel, running_kernel
 
 pytestmark = [pytest.mark.kernel]
@@ -144,7 +145,7 @@ def test_a_long_script_has_a_line_on_its_progress_that_leaves_nothing(kernel: Ke
     assert re.fullmatch(r"rests\.py  1 s  \d+\.\d MiB", first["text/plain"])
     assert 2 <= len(reply.updates) <= 6
     assert all(re.match(r"rests\.py  \d s", bundle["text/plain"]) for bundle in reply.updates[:-1])
-    assert reply.updates[-1] == {}
+    assert reply.updates[-1] == NOTHING
     assert len(reply.reports) == 1
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_profkit.cells.place import NOTHING
 from tests.kernels import ROOT
 from tests.notebook_files import read, write
 from tests.sanitizer import Sanitized
@@ -99,7 +100,7 @@ def cleaned(notebook: Any) -> Any:
     }
     for cell in notebook.cells:
         if "outputs" in cell:  # lines on progress, which slow machines have, were wiped
-            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+            cell.outputs = [output for output in cell.outputs if output.get("data") != NOTHING]
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its model is gone
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags" and value}
@@ -124,11 +125,6 @@ def test_the_tutorial_runs_and_shows_its_reports(
     assert forms(read(path)) == forms(notebook)
 
 
-WIPED = pytest.mark.filterwarnings("ignore:Your element with mimetype")
-"""nbconvert's word for a display that was wiped, as a line on progress is."""
-
-
-@WIPED
 def test_in_markdown_the_reports_are_whole(executed: Executed) -> None:
     """Blocks of HTML, which an empty line would end."""
     import mistune
@@ -142,7 +138,6 @@ def test_in_markdown_the_reports_are_whole(executed: Executed) -> None:
         assert not CONTROL.search(data["text/html"])
 
 
-@WIPED
 def test_in_latex_the_reports_are_whole_or_a_picture(executed: Executed) -> None:
     """As source: nbconvert takes a picture before text. Markdown cells, which need pandoc, are left out."""
     from nbconvert import LatexExporter

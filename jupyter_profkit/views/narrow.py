@@ -83,7 +83,7 @@ def _part(part: View, narrowing: Narrowing) -> View:
         case TableView():
             return _table(part, narrowing)
         case TreeView() if narrowing.own_code:
-            return replace(part, boxes=tuple(_own_boxes(part.boxes)))
+            return replace(part, boxes=tuple(_own_boxes(part.boxes)), words=())  # whose lines are of all frames
         case _:
             return part
 

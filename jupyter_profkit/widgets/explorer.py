@@ -29,7 +29,7 @@ from jupyter_profkit.results import last
 from jupyter_profkit.source import running_shell
 from jupyter_profkit.views.beside import report_beside
 from jupyter_profkit.views.narrow import Narrowed, Narrowing, hides_library, narrowed, without_empty_tables
-from jupyter_profkit.views.report import GraphView, Report, TableView, TimelineView, TreeView, View
+from jupyter_profkit.views.report import GraphView, Report, TableView, TextView, TimelineView, TreeView, View
 from jupyter_profkit.widgets.controls import ALL, labelled, option_controls, values_of, window_control
 from jupyter_profkit.widgets.pictures import FlameWidget, GraphWidget, MannersWidget
 
@@ -66,6 +66,7 @@ class Explorer:
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", flex="1 1 150px", height="28px"))
         self.view = ipywidgets.VBox(layout=ipywidgets.Layout(width="100%", overflow="hidden"))
         self.bar = ipywidgets.Box(layout=ipywidgets.Layout(**_BAR))
+        self.bar.add_class("jpk-controls")  # not printed
         self.head, self.foot = _html(), _html()
         parts = [MannersWidget(), self.head, self.bar, self.view, self.foot]
         self.widget = ipywidgets.VBox(parts, layout=ipywidgets.Layout(width="100%"))
@@ -172,7 +173,8 @@ class Explorer:
 
     def _parts(self, report: Report) -> list[View]:
         """What of a report follows the controls."""
-        return [part for part in report.parts if not (isinstance(part, TimelineView) and part.small)]
+        parts = (part for part in report.parts if not (isinstance(part, TimelineView) and part.small))
+        return [piece for part in parts for piece in _with_its_words(part)]
 
     def _show(self, parts: list[View]) -> None:
         groups = list(_groups(parts))
@@ -259,6 +261,20 @@ _WIDGETS: Final = {
     "tree": FlameWidget,
     "graph": GraphWidget,
 }
+
+
+def _with_its_words(part: View) -> Iterator[View]:
+    """A picture that has a widget, between the words that a report has around it."""
+    if not isinstance(part, TreeView | GraphView):
+        yield part
+        return
+    if part.caption:
+        yield TextView(part.caption, (), prose=True)
+    yield part
+    if isinstance(part, TreeView) and part.footer:
+        yield TextView("", (part.footer,), prose=True)
+    if part.words:
+        yield TextView("The same in words", part.words, folded=True)
 
 
 def _groups(parts: list[View]) -> Iterator[list[View]]:

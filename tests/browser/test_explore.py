@@ -209,3 +209,19 @@ def test_without_the_kernel_the_report_is_whole_and_a_line_says_how_to_have_the_
         assert cell.node.locator(".jupyter-widgets").count() == 0
         assert "run the cell again to have them back" in cell.node.inner_text()
         picture(other, "untrusted")
+
+
+def test_dead_controls_make_way_for_the_report_when_the_kernel_begins_anew(front_ends: FrontEnds) -> None:
+    path = front_ends.put(notebook_of([CELLS["load"], CELLS["time"]]), "restarted.ipynb")
+    with front_ends.reader("light") as other:
+        other.open(front_ends.lab(path, LIGHT))
+        other.run_all()
+        other.wait_for_controls(1)
+        cell = Cell(other, "time")
+        assert cell.controls.is_visible()
+        other.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+        other.wait_for_controls(0)
+        assert not cell.controls.is_visible()
+        assert cell.node.locator(".jpk table").first.is_visible()
+        assert "run the cell again to have them back" in cell.node.inner_text()
+        assert other.complaints == []

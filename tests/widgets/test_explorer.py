@@ -15,7 +15,7 @@ from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.result import Measuring
 from jupyter_profkit.render.scripts import page_script, widget_module
 from jupyter_profkit.widgets.explorer import Explorer
-from jupyter_profkit.widgets.pictures import FlameWidget
+from jupyter_profkit.widgets.pictures import FlameWidget, GraphWidget
 from tests.builders import cell_lines, line_profile, session
 from tests.timelines import timeline
 from tests.views.test_functions import profile as time_profile
@@ -111,7 +111,7 @@ def test_orders_of_pstats_are_offered_for_time():
 def test_a_function_of_a_call_graph_tells_who_calls_it_and_what_it_calls():
     graph = time_profile().graph()
     explorer = Explorer(graph)
-    (picture,) = explorer.view.children
+    picture = next(widget for widget in explorer.view.children if isinstance(widget, GraphWidget))
     edge = graph.edges[0]
     caller, callee = graph.nodes[edge.source].function, graph.nodes[edge.target].function
     for node, told in ((edge.target, f"called by {caller} ("), (edge.source, f"calls {callee} (")):
@@ -189,10 +189,20 @@ def test_a_flame_graph_is_a_widget_with_a_title_for_each_frame():
     assert flame.label.startswith("100 % of 500.0 ms")
 
 
-def test_library_code_is_hidden_from_the_flame_graph():
+def test_a_picture_has_its_caption_and_its_words_around_it_as_in_the_report():
+    explorer = Explorer(with_stacks(tree()))
+    above, flame, below = explorer.view.children
+    assert flame is flame_of(explorer)
+    assert "Flame graph: call paths that were sampled" in above.value
+    assert "The same in words" in below.value
+    assert "[pandas] merge" in below.value
+    assert "The same in words" in words(Explorer(time_profile().graph()))
+
+
+def test_library_code_is_hidden_from_the_flame_graph_and_its_words():
     explorer = Explorer(with_stacks(tree()))
     explorer.own_code.value = True
-    assert "merge" not in flame_of(explorer).svg
+    assert "merge" not in flame_of(explorer).svg + words(explorer)
     assert "clean" in flame_of(explorer).svg
 
 

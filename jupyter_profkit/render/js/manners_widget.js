@@ -1,9 +1,10 @@
 // While controls live, the static report above them is folded to a line: the same twice helps nobody.
 // It stays in the notebook as it is, and unfolds by a click, or when the controls go; so does the line
-// that says how to have them back. Sliders, which ipywidgets leaves without a name, get one for those
-// who do not see them.
+// that says how to have them back. When the kernel ends or begins anew the controls are hidden: they
+// are dead, and ipywidgets puts a broken chain beside each of them.
+// Sliders, which ipywidgets leaves without a name, get one for those who do not see them.
 
-function render({ el }) {
+function render({ model, el }) {
   let unfold = () => {};
   const begin = (tries) => {
     if (!el.isConnected) return tries > 0 ? setTimeout(begin, 100, tries - 1) : undefined;
@@ -17,6 +18,14 @@ function render({ el }) {
       if (note) note.style.display = "";
     };
   };
+  const follow = () => {
+    const controls = el.parentElement;
+    const dead = Boolean(controls?.classList.contains("jupyter-widgets-disconnected"));
+    if (!controls || dead === (controls.style.display === "none")) return;
+    controls.style.display = dead ? "none" : "";
+    dead ? unfold() : begin(50);
+  };
+  model.on("comm_live_update", () => setTimeout(follow)); // each view has said so itself by then
   setTimeout(begin, 0, 50);
   return () => unfold();
 }

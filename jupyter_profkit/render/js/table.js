@@ -67,6 +67,7 @@ const filtered = (rows, table) => {
 };
 
 for (const report of document.querySelectorAll(".jpk:not([data-on])")) {
+  if (report.closest(".jupyter-widgets")) continue; // it has controls of its own
   report.dataset.on = "";
   for (const table of report.querySelectorAll("table.jpk-t")) {
     const rows = [...table.tBodies[0].rows];

@@ -48,11 +48,13 @@ def format_change(n_bytes: int, precision: int = 1) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Seconds with the unit that reads best: ``2.41 s``, ``12.3 ms``, ``8.0 µs``."""
+    """Seconds with the unit that reads best: ``2.41 s``, ``12.3 ms``, ``8.0 µs``, ``0 s``."""
     size = abs(seconds)
+    if size == 0:
+        return "0 s"
     if size >= 120:
-        minutes, rest = divmod(seconds, 60)
-        return f"{minutes:.0f} min {rest:.0f} s"
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s"
     if size >= 1:
         return f"{seconds:.2f} s"
     if size >= 1e-3:

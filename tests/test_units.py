@@ -56,7 +56,14 @@ def test_a_column_of_mib_shows_no_negative_zero() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.0, "0.0 µs"), (8e-6, "8.0 µs"), (0.0123, "12.3 ms"), (2.414, "2.41 s"), (135.0, "2 min 15 s")],
+    [
+        (0.0, "0 s"),
+        (8e-6, "8.0 µs"),
+        (0.0123, "12.3 ms"),
+        (2.414, "2.41 s"),
+        (135.0, "2 min 15 s"),
+        (179.7, "3 min 0 s"),
+    ],
 )
 def test_seconds_take_the_unit_that_reads_best(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text

@@ -14,6 +14,7 @@ import time
 from typing import Any, NamedTuple
 
 from jupyter_profkit.engines.timeline import TimelineEngine, read_own_rss
+from jupyter_profkit.views.words import clip
 
 __all__ = ["CellMarks"]
 
@@ -54,7 +55,7 @@ class CellMarks:
 
     def _begin(self, info: Any) -> None:
         self._is_needed = True
-        words = "" if info.store_history else " ".join(info.raw_cell.split())[:_LONGEST]
+        words = "" if info.store_history else clip(" ".join(info.raw_cell.split()), _LONGEST)
         self._open.append(_Cell(words, time.monotonic(), read_own_rss()))
 
     def _end(self, result: Any) -> None:

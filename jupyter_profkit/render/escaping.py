@@ -13,6 +13,8 @@ import unicodedata
 __all__ = ["escape", "escape_attribute", "escape_xml", "prose", "safe", "shown"]
 
 _CODE = re.compile("`([^`]+)`")
+_WHOLE = re.compile(r"[+-]?\d[\d.,]* (?:[KMG]iB|B|[mµ]?s|min|%)(?!\w)|(?<![\w-])--\w[\w-]*")
+"""A figure with its unit, and an option."""
 
 
 def safe(text: str) -> str:
@@ -39,9 +41,10 @@ def escape(text: object) -> str:
 
 
 def prose(text: str) -> str:
-    """`text` for HTML, what stands between backticks as code."""
+    """`text` for HTML, what stands between backticks as code; figures stay with units, options with dashes."""
     code = r'<code style="font-family:monospace;padding:0 3px;background:rgba(127,127,127,.16)">\1</code>'
-    return _CODE.sub(code, escape(text))
+    whole = r'<span style="white-space:nowrap">\g<0></span>'
+    return _CODE.sub(code, _WHOLE.sub(whole, escape(text)))
 
 
 def escape_attribute(text: str) -> str:

@@ -101,7 +101,8 @@ def _foot(report: Report) -> Iterator[str]:
     if lines:
         words = "".join(f"<div>{escape(line)}</div>" for line in lines)
         yield (
-            '<details style="margin:4px 0 0 0"><summary style="opacity:.85">How it was measured</summary>'
+            '<details class="jpk-how" style="margin:4px 0 0 0">'
+            '<summary style="opacity:.85">How it was measured</summary>'
             f'<div style="padding:2px 0 2px 16px;opacity:.85">{words}</div></details>'
         )
 
@@ -132,7 +133,8 @@ def _part(part: View, *, plain: bool) -> str:
         case BoxesView():
             inner = _boxes(part)
     is_folded = isinstance(part, TableView | TextView) and part.folded
-    return f'<div style="margin:{2 if is_folded else 0}px 0 {4 if is_folded else 10}px 0">{inner}</div>'
+    is_caption = isinstance(part, TextView) and not part.lines
+    return f'<div style="margin:{2 if is_folded else 0}px 0 {4 if is_folded or is_caption else 10}px 0">{inner}</div>'
 
 
 def _caption(caption: str) -> str:

@@ -24,9 +24,13 @@ _TINT = "rgba(229,115,60,.10)"
 _MARK = "3px solid rgba(213,94,0,.9)"
 _CHARACTER = 7.8
 """Width of a letter of code, pixels."""
-_LONG = {Unit.CODE: 40, Unit.NAME: 40, Unit.TEXT: 70, Unit.NUMBER: 1_000}
+_LONG = {Unit.CODE: 30, Unit.NAME: 30, Unit.TEXT: 32, Unit.NUMBER: 1_000}
 """Characters from which a cell may be broken; it is never narrower than about that."""
+_LEAST = 110
+"""Pixels for code behind its indentation, however deep that is."""
 _CLASSES = {Unit.NUMBER: "jpk-n", Unit.TEXT: "jpk-x", Unit.NAME: "jpk-c", Unit.CODE: "jpk-c highlight"}
+_SHORT_CAPTION = 60
+"""Characters up to which a caption stands in one line, however narrow its table is."""
 _MOST_CODE = 24_000
 """Characters of code in a table that are coloured; more would make the page heavy."""
 
@@ -49,12 +53,14 @@ def render_table(view: TableView, *, plain: bool = False) -> str:
     paint = _painted(view) if not plain else _unpainted
     rows = "".join(_row(row, view.columns, paint) for row in view.rows)
     caption = "" if view.folded else escape(view.caption)
+    whole = ";white-space:nowrap" if len(view.caption) <= _SHORT_CAPTION else ""
     footer = f'<div style="padding:2px 0 0 7px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
     return (
         f'<div class="jpk-box" tabindex="0" role="region" aria-label="{escape_attribute(view.caption or "table")}" '
         'style="display:inline-block;vertical-align:top;max-width:100%;max-height:560px;overflow:auto;'
         f'border-bottom:1px solid {BOX_LINE}"><table class="jpk-t" style="border-collapse:collapse;margin:0">'
-        f'<caption style="text-align:left;caption-side:top;padding:0 0 2px 0;font-weight:600">{caption}</caption>'
+        f'<caption style="text-align:left;caption-side:top;padding:0 0 2px 0;font-weight:600{whole}">'
+        f"{caption}</caption>"
         f'<thead><tr style="border-bottom:1px solid {BOX_LINE}">{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         f"{footer}"
     )
@@ -143,7 +149,8 @@ def _cell(
         style += f"border-left:{_MARK};"
     if cell.muted:
         style += "opacity:.65;"
-    return f'<td class="{_CLASSES[column.unit]}" style="{style}">{text}</td>'
+    pair = " jpk-w" if column.unit is Unit.NUMBER and "→" in cell.text else ""
+    return f'<td class="{_CLASSES[column.unit]}{pair}" style="{style}">{text}</td>'
 
 
 def _layout(text: str, column: Column) -> str:
@@ -159,7 +166,7 @@ def _layout(text: str, column: Column) -> str:
     if not is_long:
         return f"padding:1px 7px;{code}white-space:pre;"
     hanging = round((len(text) - len(text.lstrip()) + 4) * _CHARACTER)
-    width = round(_LONG[Unit.CODE] * _CHARACTER)
+    width = round(max(_LONG[column.unit] * _CHARACTER - hanging, _LEAST))
     return (
         f"padding:1px 7px 1px {hanging + 7}px;text-indent:-{hanging}px;{code}white-space:pre-wrap;"
         f"min-width:{width}px;word-break:break-word;"

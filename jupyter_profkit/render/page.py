@@ -52,13 +52,18 @@ border:1px solid rgba(127,127,127,.6);border-radius:3px;padding:0 6px;width:150p
 .jpk .jpk-box{display:block!important;max-height:none!important;overflow:visible!important}
 .jpk .jpk-box img,.jpk .jpk-box>div{min-width:0!important}
 .jpk pre{max-height:none!important;overflow:visible!important;white-space:pre-wrap!important}
-.jpk td.jpk-c,.jpk td.jpk-x{white-space:pre-wrap!important;overflow-wrap:anywhere;min-width:9em!important;\
-text-indent:0!important}
+.jpk td.jpk-c,.jpk td.jpk-x{white-space:pre-wrap!important;min-width:9em!important;text-indent:0!important}
+.jpk td.highlight{overflow-wrap:anywhere}.jpk th button{display:contents}
 .jpk table.jpk-t{font-size:10px}
 .jpk table.jpk-t th{width:auto!important;min-width:0!important;white-space:normal!important}
-.jpk table.jpk-t td.jpk-n{white-space:normal!important}
+.jpk table.jpk-t td.jpk-w{white-space:normal!important}
 .jpk table.jpk-t th,.jpk table.jpk-t td{padding-left:4px!important;padding-right:4px!important}
-.jpk tr,.jpk img{break-inside:avoid}.jpk [role=heading],.jpk caption{break-after:avoid}
+.jp-OutputArea-child:has(.jpk){break-inside:auto}
+.jpk tr,.jpk img,.jpk [role=heading],.jpk .jpk-how{break-inside:avoid}
+.jpk>div:first-of-type,.jpk [role=heading],.jpk caption,.jpk thead,.jpk tbody tr:first-child{break-after:avoid}
+.jpk .jpk-how::details-content{content-visibility:visible;block-size:auto}
+.jpk-note,.jpk-controls,.jpk-static>summary{display:none!important}
+.jpk caption.jpk-said{position:static;width:auto;height:auto;clip-path:none}
 .jpk table.jpk-t thead tr,.jpk table.jpk-t thead th{position:static}.jpk .jpk-tools{display:none}}
 """
 

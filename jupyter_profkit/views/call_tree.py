@@ -77,8 +77,17 @@ def flame_view(tree: CallTree, title: str, n_boxes: int = _N_BOXES) -> TreeView:
     drawn = tree.prune(_least_share(tree, n_boxes))
     boxes = tuple(_boxes(drawn, title))
     n_frames, n_drawn = sum(1 for _ in tree.walk()), len(boxes) - 1
-    left_out = f"{n_frames - n_drawn:,} lighter or deeper frames count on their callers" if n_drawn < n_frames else ""
-    return TreeView(_CAPTIONS[tree.unit], _finding(tree), boxes, tuple(_words(tree)), left_out)
+    return TreeView(_CAPTIONS[tree.unit], _finding(tree), boxes, tuple(_words(tree)), _left_out(n_frames - n_drawn))
+
+
+def _left_out(n_frames: int) -> str:
+    match n_frames:
+        case 0:
+            return ""
+        case 1:
+            return "1 lighter or deeper frame counts on its caller"
+        case _:
+            return f"{n_frames:,} lighter or deeper frames count on their callers"
 
 
 def _amount(tree: CallTree, weight: float) -> str:

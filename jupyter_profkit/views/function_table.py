@@ -150,9 +150,8 @@ def thread_tables(threads: Sequence[TimeProfile], shown: Display) -> Iterator[Ta
     for thread in busy[:_N_THREADS]:
         table = _Table(thread, Listed(list(thread.functions)))
         view = table.listing(shown) if shown.lists else table.by_package(folded=False, n_rows=_N_ROWS_OF_THREAD)
-        yield dataclasses.replace(
-            view, caption=f"Thread {thread.session.title}: {view.caption[0].lower()}{view.caption[1:]}"
-        )
+        order = f"functions {_order_of(shown)}" if shown.lists else "your own functions, then libraries"
+        yield dataclasses.replace(view, caption=f"Thread {thread.session.title}: {order}, seconds")
     others = busy[_N_THREADS:]
     if others:
         yield TableView("Other threads, seconds", _THREAD_COLUMNS, tuple(_thread_row(thread) for thread in others))
@@ -190,9 +189,8 @@ class _Table:
     def listing(self, shown: Display) -> TableView:
         """The functions that were asked for, as pstats lists them."""
         records = [record for record in self._listed.records if shown.wants(record)]
-        order = ", ".join(_ORDERS[key][0] for key in shown.sort)
         kept = shown.limited(_sorted(records, shown.sort))
-        return self._view(f"Functions by {order}, seconds", kept, n_folds=_N_WITH_FOLDS)
+        return self._view(f"Functions {_order_of(shown)}, seconds", kept, n_folds=_N_WITH_FOLDS)
 
     def in_order(self, key: str) -> TableView:
         """The first functions by one figure, whoever wrote them."""
@@ -301,6 +299,10 @@ def _package_lines(package: Package) -> Iterator[str]:
         own = package.tottime - sum(record.tottime for record in kept)
         n = len(package.records) - len(kept)
         yield f"{calls:>12}  {seconds_text(abs(own)):>11}  {'':>11}  ⋯ {n:,} other {plural('function', n)}"
+
+
+def _order_of(shown: Display) -> str:
+    return f"by {', '.join(_ORDERS[key][0] for key in shown.sort)}"
 
 
 def _sorted(records: Iterable[FunctionRecord], keys: Sequence[str]) -> list[FunctionRecord]:

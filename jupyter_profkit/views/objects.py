@@ -17,7 +17,7 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.units import format_seconds, format_size
 from jupyter_profkit.views.emphasis import heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit
-from jupyter_profkit.views.words import counted, listed
+from jupyter_profkit.views.words import counted, listed, percent
 
 __all__ = ["report"]
 
@@ -206,7 +206,7 @@ def _parts_table(memory: NamespaceMemory, precision: int) -> TableView:
             (
                 Cell(part.name),
                 Cell(format_size(part.size, precision), bar=min(1.0, max(0.0, part.size / whole))),
-                Cell(f"{part.size / whole:.0%}"),
+                Cell(percent(part.size / whole)),
                 Cell(part.tip),
             ),
             strong=part in strong,
@@ -214,7 +214,7 @@ def _parts_table(memory: NamespaceMemory, precision: int) -> TableView:
         for part in memory.parts
     ]
     if rows:
-        rows.append(Row((Cell("resident"), Cell(format_size(memory.rss, precision)), Cell("100%"), Cell(""))))
+        rows.append(Row((Cell("resident"), Cell(format_size(memory.rss, precision)), Cell(percent(1)), Cell(""))))
     return TableView("Where the resident memory is", _PART_COLUMNS, tuple(rows))
 
 

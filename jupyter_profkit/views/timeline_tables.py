@@ -20,9 +20,9 @@ def marks_table(timeline: MemoryTimeline) -> TableView:
     columns = (
         Column("Mark", Unit.NAME),
         Column("Calls"),
-        Column("First at", tip="seconds from the start"),
+        Column("First at", tip="from the start"),
         Column("Time", tip="from enter to leave, all calls"),
-        Column("MiB at enter", tip="of the first call"),
+        Column("At enter", tip="MiB, of the first call"),
         Column("Change", tip="MiB from enter to leave, all calls"),
         Column("Highest", tip="MiB, the highest sample in any of the calls"),
     )
@@ -31,7 +31,7 @@ def marks_table(timeline: MemoryTimeline) -> TableView:
     rows = [_marks_row(group, timeline.main, strong=group in strong) for group in groups[:_MAX_ROWS]]
     left_out = len(groups) - len(rows)
     footer = f"{left_out} more marks" if left_out else ""
-    return TableView("Marks, in the order in which they began", columns, tuple(rows), footer)
+    return TableView("Marks, in the order in which they began, MiB", columns, tuple(rows), footer)
 
 
 def _change(marks: Iterable[Mark]) -> int:
@@ -49,7 +49,7 @@ def _marks_row(marks: Sequence[Mark], main: Sequence[MemorySample], *, strong: b
     texts = (
         f"{'  ' * first.level}{first.label}",
         str(len(marks)),
-        f"{first.start:.3f}",
+        format_seconds(first.start),
         format_seconds(sum(mark.duration for mark in marks)),
         format_mib(first.rss_start) if first.rss_start is not None else "",
         f"{_change(marks) / 2**20:+.1f}" if any(map(_has_change, marks)) else "",
@@ -77,10 +77,10 @@ def _child_row(timeline: MemoryTimeline, pid: int, samples: Sequence[MemorySampl
     peak = peak_of(samples)
     texts = (
         child_label(timeline, pid),
-        f"{samples[0].time:.2f}",
-        f"{samples[-1].time:.2f}",
+        format_seconds(samples[0].time),
+        format_seconds(samples[-1].time),
         format_mib(peak.rss),
-        f"{peak.time:.2f}",
+        format_seconds(peak.time),
     )
     return Row(tuple(Cell(text) for text in texts))
 
@@ -107,7 +107,7 @@ def _recording_row(name: str, timeline: MemoryTimeline, highest: int) -> Row:
             Cell(format_seconds(timeline.duration)),
             Cell(format_mib(main[0].rss)),
             Cell(format_mib(peak.rss), bar=peak.rss / highest if highest else None),
-            Cell(f"{peak.time:.2f} s"),
+            Cell(format_seconds(peak.time)),
             Cell(format_mib(main[-1].rss)),
         )
     )

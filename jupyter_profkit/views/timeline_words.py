@@ -47,7 +47,7 @@ def _words_of_children(timeline: MemoryTimeline) -> Iterator[str]:
 
 def _together(timeline: MemoryTimeline) -> str:
     n_processes = len(timeline.children) + 1
-    return f"All {n_processes} processes together peak at {_moment(timeline.peak_together)}"
+    return f"{n_processes} processes together peak at {_moment(timeline.peak_together)}"
 
 
 def _moment(sample: MemorySample) -> str:

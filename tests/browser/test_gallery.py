@@ -98,6 +98,28 @@ def both_themes(someone: Reader, path: Path, name: str, *, but: frozenset[str] =
     assert someone.requests == []
 
 
+def nothing_is_missed_on_paper(someone: Reader) -> None:
+    """What can be sorted, filtered and unfolded on a screen has its caption and its method there, and no controls."""
+    someone.page.emulate_media(media="print")
+    seen = someone.page.evaluate(
+        """() => {
+          const sizes = what => [...document.querySelectorAll(what)].map(node => node.getBoundingClientRect().height);
+          const captions = [...document.querySelectorAll('.jpk caption:not(details caption)')].filter(n => n.textContent);
+          return {
+            captions: captions.map(node => node.getBoundingClientRect().width),
+            methods: sizes('.jpk-how > div'),
+            controls: sizes('.jpk-tools, .jpk-note, .jpk-controls'),
+          };
+        }"""
+    )
+    assert len(seen["captions"]) > 25
+    assert min(seen["captions"]) > 40
+    assert len(seen["methods"]) > 25
+    assert min(seen["methods"]) > 10
+    assert len(seen["controls"]) > 10
+    assert max(seen["controls"]) == 0
+
+
 @pytest.fixture(scope="module")
 def path(front_ends: FrontEnds) -> Path:
     return front_ends.put(read(NOTEBOOK), NOTEBOOK.name)
@@ -201,6 +223,7 @@ def test_as_a_web_page_on_the_screen_and_on_paper(
         all_is_seen(someone, trusted)
         nobody_is_kept_out(someone)
         paper = someone.page.pdf(format="A4", print_background=True)
+        nothing_is_missed_on_paper(someone)
     assert paper.startswith(b"%PDF")
     if folder := os.environ.get("PROFKIT_PICTURES"):
         (Path(folder) / f"gallery-{theme}.pdf").write_bytes(paper)

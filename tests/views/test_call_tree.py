@@ -92,6 +92,12 @@ def test_light_frames_are_left_out_and_it_says_so():
     assert "f1" not in {box.label for box in view.boxes}
 
 
+def test_one_that_is_left_out_is_told_in_the_singular():
+    n_frames = sum(1 for _ in TREE.walk())
+    assert flame_view(TREE, "In [7]", n_frames + 1).footer == ""
+    assert flame_view(TREE, "In [7]", n_frames).footer == "1 lighter or deeper frame counts on its caller"
+
+
 def test_frames_of_equal_weight_do_not_break_the_bound():
     tree = CallTree((own("main", 0.0, *(own(f"f{i}", 1.0, lineno=i) for i in range(300))),))
     assert len(flame_view(tree, "x", 50).boxes) <= 51

@@ -125,15 +125,15 @@ def test_the_marks_table_has_calls_time_change_and_the_highest_sample():
     marks = [Mark("m.outer", 0.5, 1.5, 100 * MIB, 150 * MIB), Mark("m.inner", 0.6, 0.7, 100 * MIB, 90 * MIB, 1)]
     (table,) = tables(report(timeline(marks=marks))).values()
     assert texts(table) == [
-        ["m.outer", "1", "0.500", "1.00 s", "100.0", "+50.0", "200.0"],
-        ["  m.inner", "1", "0.600", "100.0 ms", "100.0", "-10.0", "100.0"],
+        ["m.outer", "1", "500.0 ms", "1.00 s", "100.0", "+50.0", "200.0"],
+        ["  m.inner", "1", "600.0 ms", "100.0 ms", "100.0", "-10.0", "100.0"],
     ]
 
 
 def test_each_child_has_a_curve_and_a_row():
     shown = report(timeline(children={41: [(0.5, 10), (1.0, 30)]}))
     assert [curve.label for curve in shown.parts[0].curves] == ["In [7]", "child 41"]
-    assert texts(tables(shown)["Child processes"]) == [["child 41", "0.50", "1.00", "30.0", "1.00"]]
+    assert texts(tables(shown)["Child processes"]) == [["child 41", "500.0 ms", "1.00 s", "30.0", "1.00 s"]]
 
 
 def test_with_children_the_first_sentence_is_of_all_processes_together():
@@ -142,11 +142,11 @@ def test_with_children_the_first_sentence_is_of_all_processes_together():
     assert recorded.peak_together.rss == 580 * MIB  # not with what 41 and 42 once had
     shown = report(recorded)
     assert shown.headline == (
-        "All 4 processes together peak at 580.0 MiB at 1.60 s. The process itself: "
+        "4 processes together peak at 580.0 MiB at 1.60 s. The process itself: "
         "peak 100.0 MiB at 1.00 s, 20.0 MiB above the start; ends where it began"
     )
     assert shown.parts[0].alt.endswith(
-        " All 4 processes together peak at 580.0 MiB at 1.60 s. child 43 peaks at 500.0 MiB at 1.60 s; "
+        " 4 processes together peak at 580.0 MiB at 1.60 s. child 43 peaks at 500.0 MiB at 1.60 s; "
         "child 42 peaks at 400.0 MiB at 1.00 s; child 41 peaks at 30.0 MiB at 1.00 s."
     )
     assert any("shared" in line or "share" in line for line in shown.method)

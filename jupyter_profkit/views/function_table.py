@@ -211,7 +211,8 @@ class _Table:
         n_others = len(libraries) - n_libraries
         rows += self._rest(others, (), f"in {n_others} more {'library' if n_others == 1 else 'libraries'}")
         caption = "Functions: your own, then each library as one row, seconds"
-        return TableView(caption, self._columns, tuple(rows), self._footer(kept), folded, in_text=not folded)
+        listed = [*kept, *(record for package in libraries[:n_libraries] for record in package.records)]
+        return TableView(caption, self._columns, tuple(rows), self._footer(listed), folded, in_text=not folded)
 
     def _view(self, caption: str, kept: Sequence[FunctionRecord], n_folds: int = 0) -> TableView:
         rows = [*self._rows(kept, n_folds, self._heaviest(kept)), *self._rest(self._listed.records, kept)]

@@ -183,6 +183,7 @@ def test_what_only_the_display_of_the_last_value_called_is_one_row():
     ]
     assert table.footer.endswith("2 that only the display called are in its row; -m GLOB lists them")
     assert own_time(table) == pytest.approx(1.0)
+    assert tables(displayed().report())[1].footer == table.footer  # where its row is one of a library
 
 
 def test_what_the_display_called_is_listed_when_it_is_asked_for():

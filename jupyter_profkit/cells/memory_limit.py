@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from jupyter_profkit.errors import OptionError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.options import Option
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from jupyter_profkit.engines.memory_limit import MemoryLimit
 
 __all__ = ["Limited", "LimitedCell", "SessionLimit", "limit_of", "said_of_limit", "with_limit", "without_limit"]
+
+_NO_SIZE = 10_000
+"""Whoever asks for fewer bytes means something else."""
 
 _ENGINE = "jupyter_profkit.engines.memory_limit"
 
@@ -46,10 +50,16 @@ def limit_of(value: object, option: Option = LIMIT) -> MemoryLimit | None:
     from jupyter_profkit.engines.memory_budget import memory_budget
     from jupyter_profkit.engines.memory_limit import MemoryLimit
 
-    if size != "auto":
+    if size == "auto":
+        budget = memory_budget()
+        return MemoryLimit(budget.size, reason=budget.reason)
+    try:
         return MemoryLimit(size)
-    budget = memory_budget()
-    return MemoryLimit(budget.size, reason=budget.reason)
+    except OptionError as error:
+        if size >= _NO_SIZE:
+            raise
+        rows = f", and -l {size} shows {size} lines" if option is LIMIT else ""
+        raise OptionError(f"{error}; {size}GiB is a size with its unit{rows}") from None
 
 
 def said_of_limit(limit: MemoryLimit, session: Session) -> str:

@@ -101,10 +101,8 @@ class MemoryLimit:
     def _refuse_what_is_used_already(self) -> None:
         used = read_rss(os.getpid())
         if self.size <= used:
-            rows = f"; -l {self.size} shows {self.size} lines" if self.size < 10_000 else ""
             raise OptionError(
-                f"a limit of {format_size(self.size)} is below the {format_size(used)} "
-                f"that the process holds already{rows}"
+                f"a limit of {format_size(self.size)} is below the {format_size(used)} that the process holds already"
             )
 
     def start(self) -> None:

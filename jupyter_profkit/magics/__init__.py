@@ -22,6 +22,7 @@ from jupyter_profkit.magics.mprof import TimelineMagics
 from jupyter_profkit.magics.objects import ObjectMagics
 from jupyter_profkit.magics.objleaks import LeakMagics
 from jupyter_profkit.magics.objrefs import ReferenceMagics
+from jupyter_profkit.magics.old_names import OldNames
 from jupyter_profkit.magics.reports import Reports
 from jupyter_profkit.source import label_of
 
@@ -73,6 +74,7 @@ class Extension:
         repeat.set_repeater(self._sessions)
         for family in self._families:
             shell.register_magics(family)
+        self._old_names = OldNames(shell)
         self._reports = Reports(parent=shell)
         shell.configurables.append(self._reports)
         self._completer = OptionCompleter(self._option_sets())
@@ -101,6 +103,7 @@ class Extension:
             self._shell.ast_transformers.remove(self._repeats)
         self._reports.plain_html = False
         self._shell.configurables.remove(self._reports)
+        self._old_names.remove()
         prologue.set_openers({})
         repeat.set_repeater(None)
         for family in self._families:

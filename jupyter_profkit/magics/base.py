@@ -30,7 +30,6 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.results import last, remember
 from jupyter_profkit.source import cut_traceback
-from jupyter_profkit.views.words import clip
 
 __all__ = ["ProfkitMagics", "complaints", "configurable_magics", "decline_to_measure", "usage_errors"]
 
@@ -216,6 +215,8 @@ def complaints() -> Iterator[None]:
 
 def _title(name: str, source: str) -> str:
     """What a statement is known by: the magic, and the statement's first line."""
+    from jupyter_profkit.views.words import clip
+
     first, *more = source.strip().splitlines() or [""]
     return f"{name} {clip(first, 60)}{' …' if more else ''}"
 

@@ -197,7 +197,7 @@ def test_auto_says_where_its_size_comes_from(kernel: Kernel) -> None:
         ("-p -1", "--precision takes a whole number, 0 or more, not '-1'"),
         ("--limit huge", "--limit takes a size above 0 like 2GiB, or auto, not 'huge'"),
         ("--limit 5MiB", "a limit of 5.0 MiB is below the "),
-        ("--limit 10", "-l 10 shows 10 lines"),
+        ("--limit 10", "that the process holds already; 10GiB is a size with its unit, and -l 10 shows 10 lines\n"),
         ("--limit 100GiB --no-lines", "--no-lines measures the heap alone, which cannot be done under a limit"),
     ],
 )
@@ -283,7 +283,8 @@ def test_the_state_is_shown_and_auto_says_where_it_comes_from(kernel: Kernel) ->
         ("-1GiB", "%memlimit takes a size above 0 like 4GiB, auto or off, not '-1GiB'"),
         ("lots", "%memlimit takes a size above 0 like 4GiB, auto or off, not 'lots'"),
         ("0", "%memlimit takes a size above 0 like 4GiB, auto or off, not '0'"),
-        ("5MiB", "is below the"),
+        ("5MiB", "that the process holds already\n"),
+        ("4", "that the process holds already; 4GiB is a size with its unit\n"),
     ],
 )
 def test_a_session_limit_that_is_none_is_one_line(kernel: Kernel, size: str, message: str) -> None:

@@ -186,8 +186,6 @@ def test_measuring_is_lent_what_was_kept_back() -> None:
 def test_a_size_below_what_is_used_is_refused_with_the_figure() -> None:
     with pytest.raises(OptionError, match=r"a limit of 5\.0 MiB is below the \d+\.\d MiB that the process holds"):
         MemoryLimit(5 * MIB)
-    with pytest.raises(OptionError, match="-l 10 shows 10 lines"):
-        MemoryLimit(10)
 
 
 def test_memory_that_was_reserved_before_is_watched() -> None:

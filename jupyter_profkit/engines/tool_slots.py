@@ -109,7 +109,13 @@ def claim_trace() -> None:
 
 def profile_holder() -> str | None:
     """Who holds `sys.setprofile` on this thread, or the profiler's id of `sys.monitoring`; None if nobody does."""
-    return _name_of(sys.getprofile()) or tool_holders().get(_PROFILER_ID)
+    return _name_of(sys.getprofile()) or tool_holders().get(_PROFILER_ID) or _nameless_holder()
+
+
+def _nameless_holder() -> str | None:
+    """``yappi``, whose hook is written in C and has no object that `sys.getprofile` could return."""
+    is_running = getattr(sys.modules.get("_yappi"), "is_running", None)
+    return "yappi" if is_running is not None and is_running() else None
 
 
 def _name_of(hook: Any) -> str | None:

@@ -3,6 +3,7 @@
 import bdb
 import cProfile
 import sys
+import types
 
 import pytest
 
@@ -75,6 +76,12 @@ def test_without_monitoring_the_version_is_named():
 def test_nobody_holds_what_is_free():
     assert tool_slots.trace_holder() is None
     assert tool_slots.profile_holder() is None
+
+
+@pytest.mark.parametrize(("is_running", "holder"), [(True, "yappi"), (False, None)])
+def test_yappi_whose_hook_has_no_object_is_named(monkeypatch, is_running, holder):
+    monkeypatch.setitem(sys.modules, "_yappi", types.SimpleNamespace(is_running=lambda: is_running))
+    assert tool_slots.profile_holder() == holder
 
 
 def test_a_running_cprofile_is_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, TimeProfile
@@ -12,6 +13,7 @@ from jupyter_profkit.views.words import (
     LONGEST_NAME,
     calls_text,
     clip,
+    counted,
     headed,
     name_of,
     name_of_key,
@@ -92,7 +94,13 @@ def callers_report(profile: TimeProfile, records: Sequence[FunctionRecord]) -> R
     """Who called `records`."""
     neighbours = Neighbours(profile.functions, records)
     edges = [(name, name_of(record), share) for record in records for name, share in neighbours.callers(record)]
-    return _edges_report(profile, records, edges, "called by")
+    report = _edges_report(profile, records, edges, "called by")
+    n_others = sum(max(record.ncalls - sum(caller.ncalls for caller in record.callers), 0) for record in records)
+    if not n_others:
+        return report
+    made = "was made" if n_others == 1 else "were made"
+    note = f"{counted(n_others, 'call')} {made} by no function, but by the measured block itself or an event loop"
+    return replace(report, notes=(note,))
 
 
 def callees_report(profile: TimeProfile, records: Sequence[FunctionRecord]) -> Report:

@@ -487,6 +487,12 @@ def test_callers_are_listed_for_a_name():
     assert rows(tables(report)[0])[0] == ["1", "0.100000", "0.800000", "In [7]:1(<module>)", "In [7]:3(Model.clean)"]
 
 
+def test_calls_that_no_function_made_are_told():
+    functions = (function(CLEAN, 9, 0.1, 0.2, callers=[call(CLEAN, 6, 0.1, 0.1)]),)
+    said = "3 calls were made by no function, but by the measured block itself or an event loop"
+    assert profile(functions=functions).callers("clean").notes == (said,)
+
+
 def test_callees_are_listed_for_a_qualified_name():
     report = profile().callees("Model.clean")
     assert [row[-1] for row in rows(tables(report)[0])] == [

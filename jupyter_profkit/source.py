@@ -172,7 +172,7 @@ def label_of(filename: str) -> str:
 
 def place_of(label: str) -> str:
     """What a file is known by from run to run: its label, and one word for all that is typed into the notebook."""
-    typed = label.startswith(("In [", "<", "%")) or f"{os.sep}ipykernel_" in label
+    typed = label.startswith(("In [", "%", "<%", "<ipython-input-", "<timed ")) or f"{os.sep}ipykernel_" in label
     return "notebook" if typed else label
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import jupyter_profkit.units
 from jupyter_profkit.engines import await_tracer, scoped_profiler, stacks
-from jupyter_profkit.source import Statements, as_typed, cut_traceback, is_user_file, label_of, source_lines
+from jupyter_profkit.source import Statements, as_typed, cut_traceback, is_user_file, label_of, place_of, source_lines
 
 
 def starts(source: str) -> list[int]:
@@ -61,6 +61,20 @@ def test_a_file_is_called_by_its_shortest_name(monkeypatch: pytest.MonkeyPatch, 
     assert label_of(os.fspath(tmp_path.parent / "other.py")) == "~/other.py"
     assert label_of(json.__file__) == "json/__init__.py"
     assert label_of("<string>") == "<string>"
+
+
+@pytest.mark.parametrize(
+    "typed", ["In [7]", "<%cprofile 3>", "<ipython-input-7-abc>", "<timed exec>", "/tmp/ipykernel_7/1.py"]
+)
+def test_what_is_typed_into_a_notebook_has_one_place(typed: str) -> None:
+    assert place_of(typed) == "notebook"
+
+
+@pytest.mark.parametrize(
+    "label", ["<string>", "<frozen importlib._bootstrap>", "<__array_function__ internals>", "a.py"]
+)
+def test_other_code_without_a_file_is_none_of_the_notebooks(label: str) -> None:
+    assert place_of(label) == label
 
 
 def test_a_file_without_source_has_no_lines() -> None:

@@ -27,6 +27,7 @@ from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.options import Values
 from jupyter_profkit.results import last
 from jupyter_profkit.source import running_shell
+from jupyter_profkit.views.words import with_article
 
 __all__ = ["TimelineMeasurement", "find_timeline", "last_timeline", "record_alongside", "record_process"]
 
@@ -181,7 +182,7 @@ def find_timeline(name: str, namespace: Mapping[str, Any]) -> MemoryTimeline:
     found = namespace[name] if name in namespace else _load(name)
     timeline = _timeline_in(found)
     if timeline is None:
-        raise RecordingError(f"{name} is no recording of memory over time, it is a {type(found).__name__}")
+        raise RecordingError(f"{name} is no recording of memory over time, it is {with_article(type(found).__name__)}")
     if not timeline.main:
         raise RecordingError(f"{name} holds no memory samples")
     return timeline

@@ -230,6 +230,7 @@ class TimelineEngine:
             processes=tuple(
                 ChildProcess(pid, name) for pid, name in records.commands.items() if pid in records.children
             ),
+            summed=self._children,
         )
 
     def _exact_peak(self, records: Records, main: list[tuple[float, int]], peak_rss: int | None) -> MemorySample | None:

@@ -7,12 +7,14 @@ r"""Recordings in the format of memory_profiler's `mprof`, both ways.
     PEAK 812.400000 1750000001.2400
     DIED 4711 1750000001.2500
     PROC 4711 python -m worker
+    SUM children
 
 A record is a line, its fields parted by single spaces; memory is in MiB, times are
 Unix seconds. ``PEAK`` is ours: the exact peak, which `mprof` passes over as it does
 any line it does not know; for its sake the same peak stands as a ``MEM`` line too.
 So are ``PROC``, the command of a child, and ``DIED``, in what `engines.kept` has
-kept: the process, and when it was gone.
+kept: the process, and when it was gone. ``SUM`` says that ``MEM`` has the children's
+memory in it; what `mprof` adds it does not tell.
 Spaces in a label are written as no-break spaces. `mprof` itself writes ``MEM 0.0``
 while the process is not there yet and when it is gone; these are no memory, and are
 left out.
@@ -36,7 +38,7 @@ from jupyter_profkit.units import MIB
 
 __all__ = ["read_mprof", "write_mprof"]
 
-_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK", "DIED", "PROC"})
+_TAGS = frozenset({"MEM", "CHLD", "FUNC", "CMDLINE", "PEAK", "DIED", "PROC", "SUM"})
 _FOREIGN = 100
 """A file with so many lines before the first record is of another kind."""
 _LONGEST_LINE = 100_000
@@ -67,6 +69,8 @@ def _lines(timeline: MemoryTimeline) -> Iterator[str]:
         first, last = ((rss or 0) / MIB for rss in (mark.rss_start, mark.rss_end))
         start, end = started + mark.start, started + mark.end
         yield f"FUNC {_label(mark.label)} {first:.4f} {start:.4f} {last:.4f} {end:.4f} {mark.level}"
+    if timeline.summed:
+        yield "SUM children"
     for process in timeline.processes:
         yield f"PROC {process.pid} {_printable(process.command)}"
     samples = timeline.samples
@@ -121,6 +125,7 @@ class _Contents:
     peak: MemorySample | None = None
     died: tuple[int, float] | None = None
     processes: list[ChildProcess] = field(default_factory=list)
+    summed: bool = False
     damage: str = ""
     """The first line that is wrong."""
     damaged_at: int = 0
@@ -171,6 +176,8 @@ class _Contents:
             self.died = None
         elif tag == "PROC":
             self.processes.pop()
+        elif tag == "SUM":
+            self.summed = False
         else:
             self.peak = None
 
@@ -190,6 +197,8 @@ class _Contents:
         elif tag == "PROC":
             pid, _, command = rest.partition(" ")
             self.processes.append(ChildProcess(_count(pid), _printable(command)))
+        elif tag == "SUM":
+            self.summed = True
         else:
             self.command = _printable(rest.strip())
 
@@ -218,6 +227,7 @@ class _Contents:
             exact_peak=_shifted(self.peak, started) if self.peak is not None else None,
             command=self.command,
             processes=tuple(self.processes),
+            summed=self.summed,
         )
 
     def _title(self) -> str:

@@ -88,6 +88,8 @@ class MemoryTimeline(Result):
     """What was run, where that was a command."""
     processes: tuple[ChildProcess, ...] = ()
     """Who the child processes were."""
+    summed: bool = False
+    """Whether the memory of the children is in that of the process."""
 
     # A long recording has hundreds of thousands of samples: they are sorted out once.
     _curves: dict[int, tuple[MemorySample, ...]] = field(init=False, repr=False, compare=False)
@@ -133,6 +135,8 @@ class MemoryTimeline(Result):
         ValueError
             If the recording holds no sample of the process itself.
         """
+        if self.summed:
+            return self.peak
         sums = (MemorySample(time, rss) for time, rss in _sums(self.samples, self._curves))
         return max(self.peak, max(sums, key=attrgetter("rss")), key=attrgetter("rss"))
 

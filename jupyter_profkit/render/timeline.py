@@ -40,7 +40,14 @@ _SPANS = ("#1f9a78", "#a968b8", "#b98a12", "#3f97a8", "#cf5f7d", "#5f8a2f")
 
 _LONGEST_NAME = 200
 _LEGEND_HANDLE = 32.0
+_MAX_LEGEND_ROWS = 7
+_ROW = 14.4
+"""The height of a row of the heading, points."""
+_AXIS_LABEL = 22.0
+"""What the name of the vertical axis and its ticks take beside their labels, points."""
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
+_LEFT, _RIGHT = 0.62, 0.12
+"""Margins, inches, unless the axes' labels need more."""
 
 
 def render_png(view: TimelineView) -> bytes:
@@ -59,16 +66,15 @@ def render_figure(view: TimelineView, file_format: str) -> bytes:
     from matplotlib.figure import Figure
 
     view = _drawable(view)
-    height = _HEIGHT + (LANE * len(lanes_of(view, _axes_width()))) / 72
     # The user's own style sheet may ask for what does not fit here, LaTeX for instance.
     with mpl.rc_context({**_base_style(mpl), "svg.hashsalt": "profkit"}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name in letters that the font lacks is drawn as boxes
-        figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
+        figure = Figure(dpi=_DPI)
         FigureCanvasAgg(figure)
-        rows = _legend_shape(view, _axes_width())[0] if _needs_legend(view) else int(bool(view.caption))
-        left, right, bottom, top = 0.62, 0.12, 0.48, 0.10 + 0.20 * rows
-        box = (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height)
-        draw(view, figure.add_axes(box))
+        left, right = _margins(_draw_figure(view, figure, _LEFT, _RIGHT))
+        if (left, right) != (_LEFT, _RIGHT):
+            figure.clear()
+            _draw_figure(view, figure, left, right)
         if file_format == "png":
             return _to_png(figure)
         buffer = io.BytesIO()
@@ -107,9 +113,28 @@ def _base_style(mpl: Any) -> dict[str, Any]:
     return {key: value for key, value in mpl.rcParamsDefault.items() if key.startswith(families)}
 
 
-def _axes_width() -> float:
-    """The width of the plot's axes, points; `render_figure` has the margins."""
-    return (_WIDTH - 0.74) * 72
+def _draw_figure(view: TimelineView, figure: Any, left: float, right: float) -> Axes:
+    """Draw into a figure whose height is what the plot needs; the margins are in inches."""
+    width = (_WIDTH - left - right) * 72
+    heading = _Heading.of(view, width)
+    bottom, top = 0.48, 0.10 + heading.height / 72
+    height = _HEIGHT + (LANE * len(lanes_of(view, width)) + max(heading.height - 2 * _ROW, 0)) / 72
+    figure.set_size_inches(_WIDTH, height)
+    box = (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height)
+    return draw(view, figure.add_axes(box))
+
+
+def _margins(ax: Axes) -> tuple[float, float]:
+    """Inches that the labels of the two axes take, at least the usual ones."""
+    widest = max((text_width(label.get_text()) for label in ax.get_yticklabels()), default=0.0)
+    low, high = ax.get_xlim()
+    scale = ax.get_window_extent().width * 72 / ax.figure.dpi / (high - low)
+    beyond = [
+        text_width(label.get_text()) / 2 - (high - tick) * scale
+        for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+        if low <= tick <= high
+    ]
+    return max(_LEFT, (widest + _AXIS_LABEL) / 72), max(_RIGHT, max(beyond, default=0.0) / 72)
 
 
 def draw(view: TimelineView, ax: Axes | None = None) -> Axes:
@@ -128,7 +153,8 @@ def draw(view: TimelineView, ax: Axes | None = None) -> Axes:
     frame = _Frame.of(view, ax)
     _draw_axes(ax, frame)
     for number, curve in enumerate(view.curves):
-        _draw_curve(ax, curve, CURVES[number % len(CURVES)], frame, filled=len(view.curves) == 1)
+        style = "-" if number < len(CURVES) else "--"
+        _draw_curve(ax, curve, CURVES[number % len(CURVES)], frame, style, filled=len(view.curves) == 1)
     if view.slope is not None:
         _draw_slope(ax, view.slope, frame)
     if view.peak is not None:
@@ -179,6 +205,8 @@ def _within(curve: Curve, start: float, end: float) -> Iterator[int]:
 
 
 def _draw_axes(ax: Axes, frame: _Frame) -> None:
+    from matplotlib.ticker import ScalarFormatter
+
     ax.set_xlim(frame.start, frame.end)
     ax.set_ylim(frame.low, frame.top)
     highest = frame.high + 0.01 * (frame.high - frame.low)
@@ -186,6 +214,10 @@ def _draw_axes(ax: Axes, frame: _Frame) -> None:
     ax.set_xlabel("time, s", color=_TEXT, fontsize=FONT_SIZE)
     ax.set_ylabel("MiB", color=_TEXT, fontsize=FONT_SIZE)
     ax.tick_params(colors=_TEXT, labelsize=FONT_SIZE, length=3)
+    for axis in (ax.xaxis, ax.yaxis):  # without "1e6" and "+2e1", which stand where something else does
+        formatter = ScalarFormatter(useOffset=False)
+        formatter.set_scientific(False)
+        axis.set_major_formatter(formatter)
     ax.grid(visible=True, axis="y", color=_GRID, linewidth=0.7)
     ax.set_axisbelow(True)
     ax.patch.set_visible(False)
@@ -194,12 +226,15 @@ def _draw_axes(ax: Axes, frame: _Frame) -> None:
         spine.set_color(_TEXT)
 
 
-def _draw_curve(ax: Axes, curve: Curve, color: str, frame: _Frame, *, filled: bool) -> None:
+def _draw_curve(ax: Axes, curve: Curve, color: str, frame: _Frame, style: str, *, filled: bool) -> None:
     values = [value / MIB for value in curve.values]
     if filled:
         ax.fill_between(curve.times, values, frame.low, color=color, alpha=0.16, linewidth=0)
     marker = "." if len(values) == 1 else None
-    ax.plot(curve.times, values, color=color, linewidth=1.4, solid_joinstyle="round", marker=marker, label=curve.label)
+    ax.plot(
+        curve.times, values, color=color, linewidth=1.4, linestyle=style, solid_joinstyle="round", marker=marker,
+        label=curve.label,
+    )  # fmt: skip
 
 
 def _draw_slope(ax: Axes, slope: tuple[float, float], frame: _Frame) -> None:
@@ -240,16 +275,35 @@ def _value_at(curve: Curve, time: float) -> int:
     return curve.values[index]
 
 
-def _needs_legend(view: TimelineView) -> bool:
-    return len(view.curves) > 1 or view.slope is not None
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """What stands above the axes: the names of the curves, and the title beside or above them."""
 
+    n_rows: int
+    """Of the legend; 0 if there is none."""
+    n_columns: int
+    beside: bool
+    """Whether the title has room in the legend's row."""
+    has_title: bool
 
-def _legend_shape(view: TimelineView, width: float) -> tuple[int, int]:
-    """Rows and columns that the names of the curves take above a plot of that width; two rows at most."""
-    names = [curve.label for curve in view.curves]
-    names += [_slope_label(view.slope[0])] if view.slope is not None else []
-    n_columns = max(1, min(int(width / (max(map(text_width, names)) + _LEGEND_HANDLE)), len(names)))
-    return (1 if len(names) <= n_columns else 2), n_columns
+    @classmethod
+    def of(cls, view: TimelineView, width: float) -> _Heading:
+        """The heading of a plot that is `width` points wide."""
+        names = [curve.label for curve in view.curves] if len(view.curves) > 1 or view.slope is not None else []
+        names += [_slope_label(view.slope[0])] if view.slope is not None else []
+        if not names:
+            return cls(0, 0, beside=False, has_title=bool(view.caption))
+        column = max(map(text_width, names)) + _LEGEND_HANDLE
+        n_columns = max(1, min(int(width / column), len(names)))
+        n_rows = min(-(-len(names) // n_columns), _MAX_LEGEND_ROWS)
+        n_columns = min(n_columns, -(-len(names) // n_rows))
+        title = text_width(view.caption, FONT_SIZE + 1)
+        return cls(n_rows, n_columns, n_rows == 1 and n_columns * column + title <= width, bool(view.caption))
+
+    @property
+    def height(self) -> float:
+        """Points."""
+        return _ROW * (self.n_rows + (self.has_title and not self.beside))
 
 
 def _slope_label(rate: float) -> str:
@@ -257,16 +311,17 @@ def _slope_label(rate: float) -> str:
 
 
 def _draw_heading(ax: Axes, view: TimelineView, frame: _Frame) -> None:
-    """The title at the right and the legend at the left, above the axes."""
+    """The title at the right, the legend at the left."""
+    heading = _Heading.of(view, frame.width)
     if view.caption:
-        title = ax.set_title(view.caption, loc="right", fontsize=FONT_SIZE + 1, color=_TEXT, fontweight="bold", pad=6)
+        pad = 6 if heading.beside or not heading.n_rows else 9 + _ROW * heading.n_rows
+        title = ax.set_title(view.caption, loc="right", fontsize=FONT_SIZE + 1, color=_TEXT, fontweight="bold", pad=pad)
         title.set_parse_math(False)
-    if _needs_legend(view):
+    if heading.n_rows:
         handles, labels = ax.get_legend_handles_labels()
-        n_rows, n_columns = _legend_shape(view, frame.width)
-        n_shown = n_rows * n_columns
+        n_shown = heading.n_rows * heading.n_columns
         legend = ax.legend(
-            handles[:n_shown], labels[:n_shown], ncols=n_columns, loc="lower left", bbox_to_anchor=(0, 1.0),
+            handles[:n_shown], labels[:n_shown], ncols=heading.n_columns, loc="lower left", bbox_to_anchor=(0, 1.0),
             frameon=False, fontsize=FONT_SIZE, labelcolor=_TEXT, borderaxespad=0.1, handlelength=1.4,
             columnspacing=1.4,
         )  # fmt: skip

@@ -23,6 +23,7 @@ from jupyter_profkit.views.timeline_curves import (
     curve_of,
     fit,
     in_short,
+    part_within,
     spans_of,
 )
 from jupyter_profkit.views.timeline_tables import children_table, marks_table, recordings_table
@@ -127,6 +128,7 @@ def overlay_report(timelines: Sequence[MemoryTimeline], names: Sequence[str], **
         notes=(
             *(f"{label}: {note}" for label, timeline in recordings for note in timeline.method.notes),
             *notes_on_window(timelines, view.window),
+            *([f"the plot has the first {MAX_CURVES} of them"] if len(recordings) > MAX_CURVES else []),
         ),
     )
 
@@ -138,15 +140,16 @@ def overlay_view(timelines: Sequence[MemoryTimeline], names: Sequence[str], **di
     for name, timeline in recordings:
         if not timeline.main:
             raise OptionError(f"{name} holds no memory samples")
-    name, highest = _highest(recordings)
-    curves = [curve_of(timeline.main, label, COLUMNS // 2, shown.window) for label, timeline in recordings[:MAX_CURVES]]
+    parts = [(label, part_within(timeline, shown.window)) for label, timeline in recordings]
+    seen = [(label, part) for label, part in parts[:MAX_CURVES] if part.main]
+    name, highest = _highest(seen or recordings)
     return TimelineView(
         caption=shown.title,
-        alt=" ".join(f"{label}: {words(timeline)}" for label, timeline in recordings),
-        curves=tuple(curves),
+        alt=" ".join(f"{label}: {words(part, shown.window)}" for label, part in parts),
+        curves=tuple(curve_of(part.main, label, COLUMNS // 2) for label, part in parts[:MAX_CURVES]),
         peak=_point(highest.peak),
         peak_label=f"{name}: {peak_label(highest)}",
-        slope=fit(highest.main, shown.window) if shown.slope else None,
+        slope=fit(highest.main) if shown.slope else None,
         window=shown.window,
     )
 
@@ -156,20 +159,33 @@ def _highest(recordings: Sequence[tuple[str, MemoryTimeline]]) -> tuple[str, Mem
 
 
 def _plot_view(timeline: MemoryTimeline, shown: Display) -> TimelineView:
-    name = in_short(timeline.session.title, SHORT) if timeline.children else "memory"
-    curves = [curve_of(timeline.main, name, COLUMNS, shown.window), *child_curves(timeline, shown)]
+    part = part_within(timeline, shown.window)
+    curves = [curve_of(part.main, _name_of_main(part), COLUMNS), *child_curves(part)]
     spans = () if shown.no_functions else tuple(spans_of(timeline, shown))
     return TimelineView(
         caption=shown.title,
-        alt=words(timeline),
+        alt=words(part, shown.window),
         curves=tuple(curves),
         spans=spans,
-        peak=_point(timeline.peak),
-        peak_label=peak_label(timeline),
-        slope=fit(timeline.main, shown.window) if shown.slope else None,
+        peak=_point(part.peak) if part.main else None,
+        peak_label=_peak_label_in(part, timeline),
+        slope=fit(part.main) if shown.slope else None,
         window=shown.window,
         flame=shown.flame,
     )
+
+
+def _name_of_main(timeline: MemoryTimeline) -> str:
+    """In the legend."""
+    if not timeline.children:
+        return "memory"
+    return "all together" if timeline.summed else in_short(timeline.session.title, SHORT)
+
+
+def _peak_label_in(part: MemoryTimeline, whole: MemoryTimeline) -> str:
+    if not part.main:
+        return ""
+    return peak_label(part) if part.peak == whole.peak else f"{peak_label(part)}, the highest here"
 
 
 def _tables(timeline: MemoryTimeline, shown: Display) -> Iterator[View]:

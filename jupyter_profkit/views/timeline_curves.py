@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -36,6 +36,7 @@ __all__ = [
     "groups_of",
     "heaviest_children",
     "in_short",
+    "part_within",
     "peak_of",
     "samples_within",
     "spans_of",
@@ -84,20 +85,31 @@ def samples_within(samples: Sequence[MemorySample], window: tuple[float, float] 
     return samples[bisect_left(samples, window[0], key=time_of) : bisect_right(samples, window[1], key=time_of)]
 
 
-def curve_of(
-    samples: Sequence[MemorySample], label: str, n_columns: int, window: tuple[float, float] | None = None
-) -> Curve:
-    inside = samples_within(samples, window)
-    times = [sample.time for sample in inside]
-    values = [sample.rss for sample in inside]
+def part_within(timeline: MemoryTimeline, window: tuple[float, float] | None) -> MemoryTimeline:
+    """What was recorded in the window, if there is one; it may hold no sample of the process itself."""
+    if window is None:
+        return timeline
+    exact = timeline.exact_peak
+    part = replace(
+        timeline,
+        samples=tuple(samples_within(timeline.samples, window)),
+        exact_peak=exact if exact is not None and window[0] <= exact.time <= window[1] else None,
+    )
+    has_the_peak = bool(part.main) and part.peak == timeline.peak
+    return part if has_the_peak else replace(part, peak_at=None)
+
+
+def curve_of(samples: Sequence[MemorySample], label: str, n_columns: int) -> Curve:
+    times = [sample.time for sample in samples]
+    values = [sample.rss for sample in samples]
     kept = thin(times, values, n_columns) if times else []
     return Curve(label, tuple(times[index] for index in kept), tuple(values[index] for index in kept))
 
 
-def child_curves(timeline: MemoryTimeline, shown: Display) -> Iterator[Curve]:
+def child_curves(timeline: MemoryTimeline) -> Iterator[Curve]:
     """A curve for each child, the heaviest first."""
     for pid, samples in heaviest_children(timeline):
-        yield curve_of(samples, child_label(timeline, pid, SHORT), COLUMNS // 3, shown.window)
+        yield curve_of(samples, child_label(timeline, pid, SHORT), COLUMNS // 3)
 
 
 def heaviest_children(timeline: MemoryTimeline) -> list[tuple[int, tuple[MemorySample, ...]]]:
@@ -159,17 +171,16 @@ def in_short(command: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - tail - 1]}…{text[-tail:]}"
 
 
-def fit(samples: Sequence[MemorySample], window: tuple[float, float] | None) -> tuple[float, float] | None:
+def fit(samples: Sequence[MemorySample]) -> tuple[float, float] | None:
     """The line of least squares: bytes per second, and bytes at time 0."""
-    inside = samples_within(samples, window)
-    if len(inside) < 2:
+    if len(samples) < 2:
         return None
-    mean_time = sum(sample.time for sample in inside) / len(inside)
-    mean_rss = sum(sample.rss for sample in inside) / len(inside)
-    spread = sum((sample.time - mean_time) ** 2 for sample in inside)
+    mean_time = sum(sample.time for sample in samples) / len(samples)
+    mean_rss = sum(sample.rss for sample in samples) / len(samples)
+    spread = sum((sample.time - mean_time) ** 2 for sample in samples)
     if not spread:
         return None
-    rate = sum((sample.time - mean_time) * (sample.rss - mean_rss) for sample in inside) / spread
+    rate = sum((sample.time - mean_time) * (sample.rss - mean_rss) for sample in samples) / spread
     return rate, mean_rss - rate * mean_time
 
 

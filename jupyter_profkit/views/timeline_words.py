@@ -26,11 +26,15 @@ def peak_label(timeline: MemoryTimeline) -> str:
     return f"{_moment(timeline.peak)}{line}"
 
 
-def words(timeline: MemoryTimeline) -> str:
+def words(timeline: MemoryTimeline, window: tuple[float, float] | None = None) -> str:
+    """The course of memory; `window` is the part of a recording that `timeline` is, if it is only a part."""
     main = timeline.main
-    took = format_seconds(timeline.duration)
+    if not main:
+        return "No sample of it is here."
+    whose = f" of {_n_processes(timeline)} processes" if timeline.children and timeline.summed else ""
+    when = f"over {format_seconds(timeline.duration)}" if window is None else f"from {_in_words(window)}"
     alone = (
-        f"Memory over {took}: starts at {format_size(main[0].rss)}, peaks at {peak_label(timeline)}, "
+        f"Memory{whose} {when}: starts at {format_size(main[0].rss)}, peaks at {peak_label(timeline)}, "
         f"ends at {format_size(main[-1].rss)}."
     )
     return " ".join([alone, *_words_of_children(timeline)])
@@ -39,15 +43,23 @@ def words(timeline: MemoryTimeline) -> str:
 def _words_of_children(timeline: MemoryTimeline) -> Iterator[str]:
     if not timeline.children:
         return
-    yield f"{_together(timeline)}."
+    if not timeline.summed:
+        yield f"{_together(timeline)}."
     shown, n_more = list(heaviest_children(timeline)), len(timeline.children) - MAX_CURVES + 1
     peaks = [f"{child_label(timeline, pid, SHORT)} peaks at {_moment(peak_of(samples))}" for pid, samples in shown]
     yield "; ".join([*peaks, *([f"{n_more} more"] if n_more > 0 else [])]) + "."
 
 
 def _together(timeline: MemoryTimeline) -> str:
-    n_processes = len(timeline.children) + 1
-    return f"{n_processes} processes together peak at {_moment(timeline.peak_together)}"
+    return f"{_n_processes(timeline)} processes together peak at {_moment(timeline.peak_together)}"
+
+
+def _n_processes(timeline: MemoryTimeline) -> int:
+    return len(timeline.children) + 1
+
+
+def _in_words(window: tuple[float, float]) -> str:
+    return f"{window[0]:g} to {window[1]:g} s"
 
 
 def _moment(sample: MemorySample) -> str:
@@ -62,10 +74,13 @@ def headline(timeline: MemoryTimeline, shown: Display) -> str:
         peak = f"Peak {peak_label(timeline)}, {format_size(rise)} above the start"
     else:
         peak = f"Memory did not rise above the {format_size(main[0].rss)} of the start"
-    if timeline.children:
+    if timeline.children and timeline.summed:
+        peak = f"{_n_processes(timeline)} processes together: {peak[0].lower()}{peak[1:]}"
+    elif timeline.children:
         peak = f"{_together(timeline)}. The process itself: {peak[0].lower()}{peak[1:]}"
-    slope = fit(main, shown.window) if shown.slope else None
-    trend = f"; slope {format_change(round(slope[0]))}/s" if slope is not None else ""
+    slope = fit(samples_within(main, shown.window)) if shown.slope else None
+    where = f" from {_in_words(shown.window)}" if shown.window is not None else ""
+    trend = f"; slope{where} {format_change(round(slope[0]))}/s" if slope is not None else ""
     return f"{peak}; {_end_in_words(change)}{trend}"
 
 
@@ -82,7 +97,7 @@ def method(timeline: MemoryTimeline) -> Iterator[str]:
         yield "The peak is the operating system's own high-water mark, also between two samples"
     else:
         yield "The peak is that of the samples; what came and went between two of them is not in it"
-    if timeline.children:
+    if timeline.children and not timeline.summed:
         yield "All processes together: the sum of the samples, pages that they share counted for each (-c: once)"
 
 
@@ -91,4 +106,4 @@ def notes_on_window(timelines: Sequence[MemoryTimeline], window: tuple[float, fl
     if window is None or any(samples_within(timeline.main, window) for timeline in timelines):
         return
     last = max((timeline.main[-1].time for timeline in timelines if timeline.main), default=0.0)
-    yield f"nothing was recorded from {window[0]:g} to {window[1]:g} s; the last sample is at {format_seconds(last)}"
+    yield f"nothing was recorded from {_in_words(window)}; the last sample is at {format_seconds(last)}"

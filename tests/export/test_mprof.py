@@ -140,6 +140,14 @@ def test_the_command_of_a_child_is_kept(tmp_path):
     assert read_mprof(tmp_path / "run.dat").processes == (ChildProcess(4711, "python -m worker?"),)
 
 
+@pytest.mark.parametrize("summed", [True, False])
+def test_whether_children_are_in_the_sum_is_kept_and_nothing_to_mprof(tmp_path, summed):
+    recorded = replace(timeline(children={4711: [(0.5, 20)]}), summed=summed)
+    write_mprof(recorded, tmp_path / "run.dat")
+    assert read_mprof(tmp_path / "run.dat").summed is summed
+    assert "200.000 MiB" in mprof("peak", tmp_path / "run.dat").stdout
+
+
 @pytest.mark.process
 def test_what_the_real_mprof_records_opens_here(tmp_path):
     script, path = tmp_path / "script.py", tmp_path / "theirs.dat"

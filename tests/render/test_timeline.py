@@ -18,7 +18,7 @@ from jupyter_profkit.render.strip import render_svg
 from jupyter_profkit.render.timeline import draw, render_figure, render_png
 from jupyter_profkit.render.timeline_marks import lanes_of
 from jupyter_profkit.units import MIB
-from jupyter_profkit.views.timeline import overlay_report, plot_view, report, small_view
+from jupyter_profkit.views.timeline import overlay_report, overlay_view, plot_view, report, small_view
 from tests.timelines import timeline
 
 LINE = Location("/tmp/7.py", 3, "<module>", "In [7]")
@@ -135,6 +135,43 @@ def test_a_level_curve_has_its_label_on_it():
     assert low < 203.6 < top
     assert max(drawn.get_yticks()) <= 203.7
     assert len(drawn.lines) == 2  # the curve and the dot: no line leads from it to a label far off
+
+
+WIDE = {
+    "a level curve": plot_view(timeline([(0, 194.6), (0.00027, 194.61)])),
+    "12 GiB, hardly changed": plot_view(timeline([(0, 12345.1), (18000, 12345.3)])),
+    "2 TiB": plot_view(timeline([(0, 2_000_000), (3, 2_050_000)])),
+    "a narrow window": plot_view(timeline([(n / 1000, 100) for n in range(30_000)]), window=(20.0005, 20.003)),
+}
+
+
+@pytest.mark.parametrize("view", WIDE.values(), ids=WIDE)
+def test_the_figures_of_the_axes_are_whole_and_plain(view):
+    image, (width, height) = pixels(render_png(view))
+    alpha = image.getchannel("A")
+    for edge in ((0, 0, width, 2), (0, 0, 2, height), (width - 2, 0, width, height), (0, height - 2, width, height)):
+        assert alpha.crop(edge).getextrema() == (0, 0)
+    axes = draw(view)
+    axes.figure.canvas.draw()
+    assert [axis.get_offset_text().get_text() for axis in (axes.xaxis, axes.yaxis)] == ["", ""]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a_rather_long_name_of_a_recording.dat", "b", "c"]])
+def test_a_title_stands_beside_or_above_the_legend(names):
+    view = overlay_view([timeline() for _ in names], names, title="Before and after the change to Arrow", slope=True)
+    render_figure.__wrapped__(view, "png")
+    ax = draw(view)
+    ax.figure.canvas.draw()
+    title = next(text for text in (ax._left_title, ax.title, ax._right_title) if text.get_text())
+    assert not title.get_window_extent().overlaps(ax.get_legend().get_window_extent())
+
+
+def test_twelve_curves_and_a_slope_have_their_names():
+    children = {pid: [(0.5, pid / 1000), (1.0, pid / 1000)] for pid in range(40_000, 40_011)}
+    names = tuple(ChildProcess(pid, f"python worker.py --rank {pid}") for pid in children)
+    ax = draw(plot_view(replace(timeline(children=children), processes=names), slope=True))
+    assert len(ax.get_legend().get_texts()) == 13
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines[:12]}) == 12
 
 
 @pytest.mark.parametrize("n_children", [1, 3, 11])

@@ -9,7 +9,7 @@ from jupyter_profkit.model.session import Location
 from jupyter_profkit.model.timeline import ChildProcess, Mark
 from jupyter_profkit.units import MIB
 from jupyter_profkit.views.report import TableView, TimelineView
-from jupyter_profkit.views.timeline import overlay_report, plot_view, report, small_view
+from jupyter_profkit.views.timeline import overlay_report, overlay_view, plot_view, report, small_view
 from tests.timelines import timeline
 
 LINE = Location("/tmp/7.py", 3, "<module>", "In [7]")
@@ -68,8 +68,45 @@ def test_a_long_recording_keeps_its_spike_in_few_points():
 def test_the_window_shows_a_part_and_keeps_the_run_s_peak_in_words():
     view = plot_view(timeline(), window="0.5,2.5")
     assert view.window == (0.5, 2.5)
+    assert view.alt == "Memory from 0.5 to 2.5 s: starts at 200.0 MiB, peaks at 200.0 MiB at 1.00 s, ends at 100.0 MiB."
     assert view.curves[0].times == (1.0, 2.0)
     assert plot_view(timeline(), window=(0, 1)).curves[0].times == (0.0, 1.0)
+
+
+def test_a_window_beside_the_peak_has_its_own_highest_point():
+    recorded = timeline([(0, 80), (1, 200), (2, 100), (3, 120)], peak=(1.1, 812.4), peak_at=LINE)
+    view = plot_view(recorded, window=(1.5, 3.5), slope=True)
+    assert view.peak == (3.0, 120 * MIB)
+    assert view.peak_label == "120.0 MiB at 3.00 s, the highest here"
+    assert view.alt == "Memory from 1.5 to 3.5 s: starts at 100.0 MiB, peaks at 120.0 MiB at 3.00 s, ends at 120.0 MiB."
+    headline = report(recorded, window=(1.5, 3.5), slope=True).headline
+    assert headline.startswith("Peak 812.4 MiB at 1.10 s, In [7] line 3, ")
+    assert headline.endswith("; slope from 1.5 to 3.5 s +20.0 MiB/s")
+
+
+def test_recordings_in_a_window_have_the_highest_point_there():
+    other = timeline([(0, 900), (1, 50), (2, 70)])
+    view = overlay_view([timeline(), other], ["a", "b"], window=(1.5, 2.5))
+    assert (view.peak, view.peak_label) == ((2.0, 100 * MIB), "a: 100.0 MiB at 2.00 s")
+    assert "b: Memory from 1.5 to 2.5 s: starts at 70.0 MiB" in view.alt
+    assert "a: No sample of it is here." in overlay_view([timeline(), other], ["a", "b"], window=(7, 8)).alt
+
+
+def test_children_that_are_in_the_sum_are_not_added_again():
+    recorded = replace(timeline([(0, 80), (1, 200), (2, 100)], children={7: [(1, 60), (2, 5)]}), summed=True)
+    assert recorded.peak_together == recorded.peak
+    shown = report(recorded)
+    assert shown.headline.startswith("2 processes together: peak 200.0 MiB at 1.00 s, 120.0 MiB above the start")
+    view = shown.parts[0]
+    assert view.alt.startswith("Memory of 2 processes over 2.00 s: starts at 80.0 MiB, peaks at 200.0 MiB at 1.00 s")
+    assert [curve.label for curve in view.curves] == ["all together", "child 7"]
+    assert not any("counted for each" in line for line in shown.method)
+
+
+def test_more_recordings_than_colours_are_said():
+    assert overlay_report([timeline()] * 13, [f"{n}.dat" for n in range(13)]).notes == (
+        "the plot has the first 12 of them",
+    )
 
 
 @pytest.mark.parametrize("window", ["1", "a,b", "2,1", "1,1", "", 5, "nan,1"])

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 __all__ = [
     "Statements",
@@ -38,6 +38,7 @@ __all__ = [
     "line_range",
     "parse_lines",
     "place_of",
+    "refresh_lines",
     "register_lines",
     "register_timed",
     "running_shell",
@@ -113,6 +114,11 @@ def as_typed(line: str) -> str:
         case (("system" | "getoutput" as name), str(command)):
             return f"{before}{'!' if name == 'system' or before.strip() else '!!'}{command}"
     return line
+
+
+def refresh_lines(filename: str) -> None:
+    """Read a file anew if it has changed since its lines were last asked for."""
+    linecache.checkcache(filename)
 
 
 def register_lines(filename: str, text: str) -> None:
@@ -235,7 +241,7 @@ class Statements:
     """Which statement a line belongs to, as a reader sees it.
 
     A statement over several lines is one; the header of a block (``for …:``, a
-    ``def`` without its decorators) is one; a block's body is not part of it.
+    ``def`` with its decorators, ``case …:``) is one; a block's body is not part of it.
     """
 
     starts: dict[int, int]
@@ -244,13 +250,16 @@ class Statements:
     def of(cls, lines: Iterable[str]) -> Statements:
         """The statements of a source; lines that cannot be parsed stand for themselves."""
         tree = parse_lines(lines)
-        if tree is None:
-            return cls({})
+        return cls({}) if tree is None else cls.of_tree(tree)
+
+    @classmethod
+    def of_tree(cls, tree: ast.Module) -> Statements:
+        """The same of a source that is parsed already."""
         starts: dict[int, int] = {}
-        for statement in _statements(tree):
-            last = header_end(statement)
-            for lineno in range(statement.lineno + 1, last + 1):
-                starts.setdefault(lineno, statement.lineno)
+        for header in _headers(tree):
+            first = _header_start(header)
+            for lineno in range(first + 1, header_end(header) + 1):
+                starts.setdefault(lineno, first)
         return cls(starts)
 
     def start(self, lineno: int) -> int:
@@ -273,26 +282,46 @@ def parse_lines(lines: Iterable[str]) -> ast.Module | None:
         return None
 
 
-def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
-    """Every statement, inner ones after those that hold them."""
+_Header: TypeAlias = ast.stmt | ast.excepthandler | ast.match_case
+
+
+def _headers(tree: ast.AST) -> Iterator[_Header]:
+    """Every statement, ``except`` and ``case``, inner ones after those that hold them."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.stmt):
+        if isinstance(node, _Header):
             yield node
 
 
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases", "decorator_list")
 
 
-def header_end(statement: ast.stmt) -> int:
+def _header_start(header: _Header) -> int:
+    """The first line of a statement: that of its first decorator, unless its body stands beside it."""
+    decorators: list[ast.expr] = getattr(header, "decorator_list", [])
+    body = _body_of(header)
+    if not decorators or _header_start(body[0]) <= header_end(header):
+        return _lineno(header)
+    return min(decorator.lineno for decorator in decorators)
+
+
+def _body_of(header: _Header) -> list[_Header]:
+    return getattr(header, "body", None) or getattr(header, "cases", [])
+
+
+def _lineno(node: _Header) -> int:
+    return node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+
+
+def header_end(header: _Header) -> int:
     """The last line of a statement, of its header only if it has a body."""
-    if not hasattr(statement, "body"):
-        return statement.end_lineno or statement.lineno
-    ends = [statement.lineno]
-    for name, value in ast.iter_fields(statement):
+    body = _body_of(header)
+    if not body:
+        return getattr(header, "end_lineno", None) or _lineno(header)
+    ends = [_lineno(header)]
+    for name, value in ast.iter_fields(header):
         if name in _BODIES:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 ends += [getattr(node, "end_lineno", 0) or 0 for node in ast.walk(child)]
-    first = statement.body[0]
-    return max(ends) if isinstance(first, ast.stmt) and first.lineno > max(ends) else statement.lineno
+    return max(ends) if _header_start(body[0]) > max(ends) else _lineno(header)

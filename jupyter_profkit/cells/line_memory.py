@@ -25,13 +25,14 @@ from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngin
 from jupyter_profkit.engines.memory_limit import data_limit_works, lend, limits_hold
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
+from jupyter_profkit.engines.source_files import SourceFile
 from jupyter_profkit.engines.timeline import TimelineEngine
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError, OptionError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.repetitions import GrowingLine, Repetitions
 from jupyter_profkit.model.session import Location, Method, Session
 from jupyter_profkit.options import Values
-from jupyter_profkit.source import Statements, label_of, source_line, source_lines
+from jupyter_profkit.source import label_of, source_line, source_lines
 
 __all__ = ["LineMemoryMeasurement"]
 
@@ -181,7 +182,7 @@ class LineMemoryMeasurement:
         if not found.leaks:
             return found
         least = found.growth * len(found.after_first) / 10
-        grew = {(filename, lineno): n_bytes for (filename, _, lineno), n_bytes in laps.growing().items()}
+        grew = laps.growing()
         bill = self._heap.bill.lines if self._heap is not None else {}
         held = {place: figures.blocks for place, figures in bill.items() if figures.n_blocks >= len(found.after_first)}
         lines = [_growing_line(*place, n_bytes) for place, n_bytes in (held or grew).items() if n_bytes >= least]
@@ -210,7 +211,7 @@ class _Lines:
     def start(self) -> None:
         if self._block is not None:
             # The tracer parses the source in the run; it then finds the memory for that free.
-            Statements.of(source_lines(self._block))
+            SourceFile(self._block)
         self._engine.start(self._frame)
 
     @property

@@ -25,7 +25,7 @@ from types import ModuleType
 from typing import Any
 
 from jupyter_profkit.engines.scope import Scope
-from jupyter_profkit.engines.source_files import SourceFile
+from jupyter_profkit.engines.source_files import Shifts, SourceFile
 from jupyter_profkit.engines.stacks import fold, package_of
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
 from jupyter_profkit.source import label_of
@@ -138,6 +138,7 @@ class _Places:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._files: dict[str, SourceFile] = {}
+        self._shifts: dict[str, Shifts] = {}
         self._found: dict[tuple[str, str, int], tuple[str, int] | None] = {}
         self._modules = _module_names() if scope.modules or scope.exclude else {}
 
@@ -157,6 +158,8 @@ class _Places:
         source = self._files.get(filename)
         if source is None:
             source = self._files[filename] = SourceFile(filename)
+            self._shifts[filename] = Shifts(source, filename)
+        lineno = self._shifts[filename].line(function, lineno)
         if self._scope.exclude and not self._scope.wants_frame(
             filename, function, source.function(lineno).qualname, module
         ):

@@ -37,17 +37,21 @@ def with_heap(
     files: dict[str, SourceFile] = {}
     figures: dict[int, dict[int, HeapFigures]] = {}
     found = list(functions)
+    index_of = _by_place(found)
     for (filename, lineno), owed in bill.lines.items():
         if filename not in files:
             files[filename] = SourceFile(filename)
         source = files[filename]
         function = source.function(lineno)
-        index = _index_of(found, filename, function.qualname, lineno)
+        places = (filename, "", lineno), (filename, function.qualname, lineno)
+        index = next((index_of[place] for place in places if place in index_of), None)
         if index is None:
             if not add or max(owed.at_peak, owed.kept) < _WORTH_A_TABLE:
                 continue
             index = len(found)
-            found.append(_without_figures(source, filename, function, lineno))
+            added = _without_figures(source, filename, function, lineno)
+            found.append(added)
+            index_of |= {(filename, added.function, record.lineno): index for record in added.records}
         figures.setdefault(index, {})[lineno] = owed
     filled = [
         replace(lines, records=_filled(lines.records, figures.get(index, {}))) for index, lines in enumerate(found)
@@ -55,11 +59,15 @@ def with_heap(
     return tuple(sorted(filled, key=lambda lines: not (lines.is_cell and lines.filename == block)))
 
 
-def _index_of(functions: list[FunctionLines], filename: str, qualname: str, lineno: int) -> int | None:
+def _by_place(functions: Iterable[FunctionLines]) -> dict[tuple[str, str, int], int]:
+    """Which of the functions has a line: by file, function and number, and without a name where the line ran."""
+    found: dict[tuple[str, str, int], int] = {}
     for index, lines in enumerate(functions):
-        if (lines.filename, lines.function) == (filename, qualname) and any(r.lineno == lineno for r in lines.records):
-            return index
-    return None
+        for record in lines.records:
+            found[lines.filename, lines.function, record.lineno] = index
+            if record.occurrences:
+                found[lines.filename, "", record.lineno] = index
+    return found
 
 
 def _without_figures(source: SourceFile, filename: str, function: SourceFunction, lineno: int) -> FunctionLines:

@@ -26,8 +26,8 @@ from jupyter_profkit.model.repetitions import Repetition
 
 __all__ = ["Laps", "LineKey"]
 
-LineKey: TypeAlias = tuple[str, str, int]
-"""File, function, line: a statement, in whichever code object it was compiled."""
+LineKey: TypeAlias = tuple[str, int]
+"""File and first line of a statement."""
 
 
 class Laps:

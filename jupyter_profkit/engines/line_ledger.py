@@ -15,6 +15,9 @@
 * A statement's increment is its own credit and that of the activations that ran
   inside it. In a recursion only the outermost counts it, as pstats does with
   cumulative time.
+* A statement is known by file and line, since several code objects may be written
+  in one: a lambda, a class' body, a function on one line. What a lambda takes is
+  its statement's; a run of it inside that statement is none of its own.
 * The high-water mark is reset at each look, so a statement collects the highest
   of all looks while it was open, and an activation hands its highest to the
   statement that called it.
@@ -25,14 +28,15 @@ from __future__ import annotations
 import heapq
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from threading import Lock, get_ident, get_native_id
+from inspect import CO_OPTIMIZED
+from threading import RLock, get_ident, get_native_id
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar
 
 from jupyter_profkit.engines.resident_memory import MemoryMeter
-from jupyter_profkit.source import Statements
+from jupyter_profkit.engines.source_files import SourceFile
 
 __all__ = ["Call", "CodeLines", "LineLedger", "LineStats", "LongestCalls"]
 
@@ -42,7 +46,7 @@ T = TypeVar("T")
 _UNSETTLED = -1
 
 _NOTEWORTHY = 256 * 1024
-"""Bytes: a rise outside every statement that is smaller does not move the peak away from its line."""
+"""Bytes: a rise that is smaller, and no hundredth of the whole, does not move the peak away from its line."""
 
 
 class Call(NamedTuple):
@@ -79,7 +83,9 @@ class LongestCalls:
 class LineStats:
     """The figures of one statement, bytes."""
 
-    __slots__ = ("increment", "is_sampled", "mem_usage", "occurrences", "peak", "self_increment", "statement")
+    __slots__ = (
+        "increment", "is_sampled", "is_shared", "mem_usage", "occurrences", "peak", "self_increment", "statement",
+    )  # fmt: skip
 
     def __init__(self, statement: int) -> None:
         self.statement = statement
@@ -89,6 +95,7 @@ class LineStats:
         self.self_increment = 0
         self.peak = 0
         self.is_sampled = False
+        self.is_shared = False  # by several code objects
 
 
 @dataclass(slots=True)
@@ -96,7 +103,9 @@ class CodeLines:
     """A code object, its statements, and their figures."""
 
     code: CodeType
-    statements: Statements
+    source: SourceFile
+    shift: int = 0
+    """Lines by which it stands further down in the source than it says."""
     stats: dict[int, LineStats] = field(default_factory=dict)
     """By first line of the statement."""
     by_line: dict[int, LineStats] = field(default_factory=dict)
@@ -111,6 +120,10 @@ class CodeLines:
     """Whether some of its lines are only looked at now and then."""
     muted_in: int = -1
     """The nap (see `line_tracers`) for whose rest none is told."""
+
+    def statement(self, lineno: int) -> int:
+        """The first line of the statement that runs at what the code calls `lineno`."""
+        return self.source.statement(lineno + self.shift)
 
 
 class _Activation:
@@ -138,11 +151,12 @@ class _Activation:
 class _Thread:
     """A thread's activations, and the page faults of its that are accounted for."""
 
-    __slots__ = ("faults", "native_id", "stack", "top")
+    __slots__ = ("faults", "left", "native_id", "stack", "top")
 
     def __init__(self) -> None:
         self.stack: list[_Activation] = []
         self.top: _Activation | None = None
+        self.left: tuple[CodeType | None, LineStats | None] = None, None  # last, in what statement
         self.native_id = get_native_id()
         self.faults = 0
 
@@ -165,10 +179,12 @@ class LineLedger:
         self.calls = LongestCalls()
         self._budget = sys.maxsize if budget is None else budget
         self._threads: dict[int, _Thread] = {}
+        self.statements: dict[tuple[str, int], LineStats] = {}
+        """By file name and first line."""
         self._all_faults = 0
-        # Reading the meter lets other threads run. No event can come from inside an
-        # event, so the lock is never wanted twice by one thread.
-        self._lock = Lock()
+        # Reading the meter lets other threads run. No event comes from inside an event,
+        # but between repetitions a collection may run finalizers of the user's.
+        self._lock = RLock()
         self._is_open = False
         self.failure = ""
         """Why the account ended before the run did."""
@@ -180,11 +196,12 @@ class LineLedger:
         """Those of them that were line events."""
         self.rss_start = self.rss_end = self.peak_rss = self._last = 0
         self.peak_at: tuple[CodeLines, LineStats] | None = None
+        self._named_peak = 0
 
     def open(self) -> None:
         """The run begins."""
         self.rss_start, _ = self._meter.read()
-        self.rss_end = self.peak_rss = self._last = self.rss_start
+        self.rss_end = self.peak_rss = self._named_peak = self._last = self.rss_start
         self._all_faults = self._meter.all_faults()
         self._is_open = True
 
@@ -205,7 +222,7 @@ class LineLedger:
         self._do(self._enter, lines)
 
     def resume(self, lines: CodeLines, lineno: int) -> None:
-        self._do(self._resume, lines, lines.statements.start(lineno))
+        self._do(self._resume, lines, lines.statement(lineno))
 
     def line_callback(self, spent: object) -> Callable[[CodeType, int], object]:
         """What takes line events: called with the code and the line that is about to run.
@@ -273,6 +290,8 @@ class LineLedger:
     def between(self) -> None:
         """What changed since the last event on this thread is nobody's, unless a statement is open here."""
         thread = self._threads.get(get_ident())
+        if thread is not None:
+            thread.left = None, None
         if thread is None or thread.top is None:
             self._do(self._skip)
 
@@ -327,7 +346,7 @@ class LineLedger:
     def _resume(self, lines: CodeLines, statement: int) -> None:
         thread = self._thread()
         rss = self._account(thread.top)
-        self._open(self._push(thread, lines), _stats_of(lines, statement), rss)
+        self._open(self._push(thread, lines), self._stats_of(lines, statement), rss)
 
     def _leave(self, thread: _Thread) -> None:
         self._pop(thread, self._account(thread.top))
@@ -337,19 +356,22 @@ class LineLedger:
         lines = top.lines
         stats = lines.by_line.get(lineno)
         if stats is None:
-            stats = lines.by_line[lineno] = _stats_of(lines, lines.statements.start(lineno))
+            stats = lines.by_line[lineno] = self._stats_of(lines, lines.statement(lineno))
         if stats is not top.stats:
-            self._do(self._close_and_open, thread.stack, top, stats)
+            self._do(self._close_and_open, thread, top, stats)
 
-    def _close_and_open(self, stack: list[_Activation], top: _Activation, stats: LineStats) -> None:
-        self.n_switches += 1
+    def _close_and_open(self, thread: _Thread, top: _Activation, stats: LineStats) -> None:
+        stack = thread.stack
+        goes_on = stats.is_shared and _goes_on(stats, top, thread)
         if top.stats is not None:
             rss = self._account(top)
             self._close(top, rss, stack)
         else:  # what led to the call is still the caller's
             top.rss = rss = self._account(stack[-2] if len(stack) > 1 else None)
         self._open(top, stats, rss)
-        stats.occurrences += 1
+        if not goes_on:
+            self.n_switches += 1
+            stats.occurrences += 1
 
     def _thread(self) -> _Thread:
         ident = get_ident()
@@ -381,12 +403,18 @@ class LineLedger:
         if credited is not None:
             _credit(credited, change, high)
         if high > self.peak_rss:
-            if credited is not None and credited.stats is not None:
-                self.peak_at = (credited.lines, credited.stats)
-            elif high - self.peak_rss > _NOTEWORTHY:
-                self.peak_at = None
             self.peak_rss = high
+            self._note_peak(credited, high)
         return rss
+
+    def _note_peak(self, credited: _Activation | None, high: int) -> None:
+        """Name the statement of a new peak; a page more on top of another's is not worth it."""
+        rise = high - self._named_peak
+        if credited is None or credited.stats is None:
+            if rise > _NOTEWORTHY:
+                self.peak_at, self._named_peak = None, high
+        elif rise > min(_NOTEWORTHY, (high - self.rss_start) // 100):
+            self.peak_at, self._named_peak = (credited.lines, credited.stats), high
 
     def _share_out(self, change: int) -> int:
         """Credit other threads with what they made resident of a rise; returns how much that is."""
@@ -425,17 +453,24 @@ class LineLedger:
         stats.self_increment += activation.own
         stats.mem_usage = rss
         stats.peak = max(stats.peak, activation.high - activation.start)
-        is_outermost = activation.lines.n_active == 1 or all(
-            other.stats is not stats for other in stack if other is not activation
-        )
-        if is_outermost:
+        activation.stats = None
+        may_be_inside = activation.lines.n_active > 1 or stats.is_shared
+        if not (may_be_inside and _is_open(stats, stack)):
             stats.increment += net
         activation.total += net
         activation.highest = max(activation.highest, activation.high)
-        activation.stats = None
+
+    def _stats_of(self, lines: CodeLines, statement: int) -> LineStats:
+        stats = lines.stats.get(statement)
+        if stats is None:
+            new = LineStats(statement)
+            stats = lines.stats[statement] = self.statements.setdefault((lines.code.co_filename, statement), new)
+            stats.is_shared = stats.is_shared or stats is not new
+        return stats
 
     def _pop(self, thread: _Thread, rss: int) -> None:
         activation = thread.stack[-1]
+        thread.left = activation.code, activation.stats
         self._close(activation, rss, thread.stack)
         thread.stack.pop()
         activation.lines.n_active -= 1
@@ -446,11 +481,19 @@ class LineLedger:
             _credit(caller, 0, activation.highest, unsettle=activation.total != 0)
 
 
-def _stats_of(lines: CodeLines, statement: int) -> LineStats:
-    stats = lines.stats.get(statement)
-    if stats is None:
-        stats = lines.stats[statement] = LineStats(statement)
-    return stats
+def _is_open(stats: LineStats, stack: Iterable[_Activation]) -> bool:
+    return any(activation.stats is stats for activation in stack)
+
+
+def _goes_on(stats: LineStats, top: _Activation, thread: _Thread) -> bool:
+    """Whether a run of the line that is under way goes on in `top`.
+
+    It does in a lambda that runs inside the statement that it is written in, and in
+    ``b = 2`` after ``a = 1; b = 2``, whose statements a shell compiles one by one.
+    """
+    is_new = top.stats is None and not top.code.co_flags & CO_OPTIMIZED
+    after_semicolon = is_new and thread.left[1] is stats and thread.left[0] is not top.code
+    return after_semicolon or _is_open(stats, (other for other in thread.stack if other.code is not top.code))
 
 
 def _credit(activation: _Activation, change: int, high: int, *, unsettle: bool = False) -> None:

@@ -6,7 +6,8 @@
     engine.stop()
     engine.functions()      FunctionLines, the measured block first
 
-Tracing is `line_tracers`, arithmetic is `line_ledger`, reading memory is `resident_memory`.
+Tracing is `line_tracers`, arithmetic is `line_ledger`, reading memory is `resident_memory`,
+what comes of it by function `line_functions`.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Final
 from weakref import WeakSet
 
-from jupyter_profkit.engines.laps import Laps, LineKey
-from jupyter_profkit.engines.line_ledger import Call, CodeLines, LineLedger, LineStats
+from jupyter_profkit.engines.laps import Laps
+from jupyter_profkit.engines.line_functions import function_name, functions_of
+from jupyter_profkit.engines.line_ledger import Call, LineLedger
 from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
 from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope
-from jupyter_profkit.model.line_memory import FunctionLines, LineRecord
+from jupyter_profkit.model.line_memory import FunctionLines
 from jupyter_profkit.model.session import Location
-from jupyter_profkit.source import as_typed, label_of, source_lines
+from jupyter_profkit.source import label_of, source_lines
 
 __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 
@@ -105,14 +107,15 @@ class LineMemoryEngine:
 
     def _lines_that_ran(self) -> Iterator[str]:
         """The source of each followed line that ran, in no particular order."""
-        for lines in self._followed.all():
-            text = source_lines(lines.code.co_filename)
-            yield from (text[lineno - 1] for lineno in lines.stats if lineno <= len(text))
+        for filename, lineno in list(self.ledger.statements):
+            text = source_lines(filename)
+            if lineno <= len(text):
+                yield text[lineno - 1]
 
     @property
     def n_events(self) -> int:
         """Events of the interpreter that were heard: lines, calls, returns."""
-        n_lines = sum(stats.occurrences for lines in self._followed.all() for stats in lines.stats.values())
+        n_lines = sum(stats.occurrences for stats in self.ledger.statements.values())
         return self.ledger.n_looks - self.ledger.n_switches + n_lines
 
     def start(self, frame: FrameType | None = None) -> None:
@@ -154,15 +157,8 @@ class LineMemoryEngine:
         self.laps.begin()
 
     def _note_lap(self) -> None:
-        self.laps.add(self.ledger.change, self._self_increments())
-
-    def _self_increments(self) -> dict[LineKey, int]:
-        sums: dict[LineKey, int] = {}
-        for lines in self._followed.all():
-            for statement, stats in list(lines.stats.items()):  # other threads may add some
-                key = (lines.code.co_filename, _function_name(lines.code), statement)
-                sums[key] = sums.get(key, 0) + stats.self_increment
-        return sums
+        statements = list(self.ledger.statements.items())  # other threads may add some
+        self.laps.add(self.ledger.change, {place: stats.self_increment for place, stats in statements})
 
     def stop(self) -> None:
         """Stop following; a second call does nothing."""
@@ -204,16 +200,11 @@ class LineMemoryEngine:
             return None
         lines, stats = self.ledger.peak_at
         filename = lines.code.co_filename
-        return Location(filename, stats.statement, _function_name(lines.code), label_of(filename))
+        return Location(filename, stats.statement, function_name(lines.code), label_of(filename))
 
     def functions(self) -> tuple[FunctionLines, ...]:
         """The figures of every line, the measured block first, then in order of first call."""
-        groups: dict[tuple[str, str, int], list[CodeLines]] = {}
-        for lines in self._followed.all():
-            if lines.stats:
-                groups.setdefault(_group_key(lines.code), []).append(lines)
-        blocks = [_function_lines(key, members) for key, members in groups.items()]
-        return tuple(sorted(blocks, key=lambda block: not (block.is_cell and block.filename == self._scope.block)))
+        return functions_of(self._followed.all(), self._scope.block)
 
 
 _running: WeakSet[LineMemoryEngine] = WeakSet()
@@ -232,76 +223,3 @@ if hasattr(os, "register_at_fork"):
 def _tracemalloc_is_on() -> bool:
     tracemalloc = sys.modules.get("tracemalloc")
     return tracemalloc is not None and bool(tracemalloc.is_tracing())
-
-
-def _is_module_level(code: CodeType) -> bool:
-    """Whether `code` is a module's, a cell's or a class' body: its lines belong to the file's own."""
-    return not code.co_flags & inspect.CO_OPTIMIZED
-
-
-def _is_class_statement(code: CodeType, lineno: int) -> bool:
-    return _is_module_level(code) and code.co_name != "<module>" and lineno == code.co_firstlineno
-
-
-def _function_name(code: CodeType) -> str:
-    return "<module>" if _is_module_level(code) else code.co_qualname
-
-
-def _group_key(code: CodeType) -> tuple[str, str, int]:
-    """Code objects with the same key are shown as one: a cell's statements are compiled one by one."""
-    if _is_module_level(code):
-        return (code.co_filename, "<module>", 0)
-    return (code.co_filename, code.co_qualname, code.co_firstlineno)
-
-
-def _function_lines(key: tuple[str, str, int], members: list[CodeLines]) -> FunctionLines:
-    filename, function, first = key
-    stats: dict[int, LineStats] = {}
-    for lines in members:
-        for lineno, figures in lines.stats.items():
-            if _is_class_statement(lines.code, lineno):
-                figures.occurrences = 0  # counted where the statement itself ran
-            figures.is_sampled = figures.is_sampled or lines.is_hot
-            stats[lineno] = _merged(stats[lineno], figures) if lineno in stats else figures
-    text = source_lines(filename)
-    linenos = range(1, len(text) + 1) if function == "<module>" else _block_of(text, first, stats)
-    records = tuple(
-        _record(lineno, as_typed(text[lineno - 1]) if lineno <= len(text) else "", stats.get(lineno))
-        for lineno in sorted({*linenos, *stats})
-    )
-    return FunctionLines(function, filename, label_of(filename), records, sum(lines.n_calls for lines in members))
-
-
-def _block_of(text: list[str], first: int, stats: dict[int, LineStats]) -> range:
-    """The line numbers of the function whose code begins at `first`."""
-    try:
-        n_lines = len(inspect.getblock([line + "\n" for line in text[first - 1 :]])) if text else 0
-    except (SyntaxError, IndentationError):
-        n_lines = 0
-    return range(first, max([first + n_lines - 1, *stats]) + 1)
-
-
-def _merged(one: LineStats, other: LineStats) -> LineStats:
-    both = LineStats(one.statement)
-    both.occurrences = one.occurrences + other.occurrences
-    both.mem_usage = other.mem_usage
-    both.increment = one.increment + other.increment
-    both.self_increment = one.self_increment + other.self_increment
-    both.peak = max(one.peak, other.peak)
-    both.is_sampled = one.is_sampled or other.is_sampled
-    return both
-
-
-def _record(lineno: int, source: str, stats: LineStats | None) -> LineRecord:
-    if stats is None:
-        return LineRecord(lineno, source)
-    return LineRecord(
-        lineno,
-        source,
-        occurrences=stats.occurrences,
-        mem_usage=stats.mem_usage,
-        increment=stats.increment,
-        self_increment=stats.self_increment,
-        peak=stats.peak,
-        sampled=stats.is_sampled,
-    )

@@ -27,8 +27,9 @@ from typing import Any, Protocol
 from jupyter_profkit.engines.line_ledger import CodeLines, LineLedger
 from jupyter_profkit.engines.relief import Lend, relieved
 from jupyter_profkit.engines.scope import Scope
+from jupyter_profkit.engines.source_files import SourceFile
 from jupyter_profkit.engines.tool_slots import claim_tool, claim_trace, release_tool
-from jupyter_profkit.source import Statements, line_range, source_lines
+from jupyter_profkit.source import line_range, source_lines
 
 __all__ = ["FollowedCode", "LineTracer", "MonitoringTracer", "SettraceTracer", "line_tracer"]
 
@@ -36,10 +37,10 @@ __all__ = ["FollowedCode", "LineTracer", "MonitoringTracer", "SettraceTracer", "
 class FollowedCode:
     """The code objects that are followed, found by identity: their hash is slow."""
 
-    def __init__(self, scope: Scope, do_uncredited: Callable[[Callable[[], Statements]], Statements]) -> None:
+    def __init__(self, scope: Scope, do_uncredited: Callable[[Callable[[], SourceFile]], SourceFile]) -> None:
         self._scope = scope
         self._do_uncredited = do_uncredited
-        self._statements: dict[str, Statements] = {}
+        self._sources: dict[str, SourceFile] = {}
         self._decided: dict[int, tuple[CodeType, CodeLines | None]] = {}
 
     def get(self, code: CodeType) -> CodeLines | None:
@@ -71,10 +72,11 @@ class FollowedCode:
 
     def _lines(self, code: CodeType) -> CodeLines:
         filename = code.co_filename
-        if filename not in self._statements:
+        if filename not in self._sources:
             # A parsed file takes memory, for good; it must not be billed to the line that led to it.
-            self._statements[filename] = self._do_uncredited(lambda: Statements.of(source_lines(filename)))
-        return CodeLines(code, self._statements[filename])
+            self._sources[filename] = self._do_uncredited(lambda: SourceFile(filename))
+        source = self._sources[filename]
+        return CodeLines(code, source, source.shift(code))
 
     def all(self) -> list[CodeLines]:
         """Every followed code, in the order in which they were first met."""

@@ -1,19 +1,28 @@
-"""The functions and statements of a source file, found by line where no code object is at hand.
+"""The functions and statements of a source file, as it is now, by line and by code.
 
 source = SourceFile(filename)
 source.statement(12)            the line where the statement begins that line 12 is part of
 source.function(12).qualname    "Box.make.<locals>.inner"
+source.shift(code)              lines by which code stands further down than it says
+
+IPython's ``%autoreload`` compiles a function that was edited by itself, so that its code
+counts lines from its own beginning, and leaves other functions' code as it was, wherever
+they have moved to. `Shifts` knows that of the functions of a module, where no code is at hand.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import CO_OPTIMIZED
+from types import CodeType, FunctionType, ModuleType
 
-from jupyter_profkit.source import Statements, parse_lines, source_lines
+from jupyter_profkit.source import Statements, parse_lines, refresh_lines, source_lines
 
-__all__ = ["SourceFile", "SourceFunction"]
+__all__ = ["Shifts", "SourceFile", "SourceFunction"]
 
 
 @dataclass(frozen=True)
@@ -32,9 +41,10 @@ class SourceFile:
     """The statements of a file or cell, and the functions that they are part of."""
 
     def __init__(self, filename: str) -> None:
+        refresh_lines(filename)
         self.lines = source_lines(filename)
-        self._statements = Statements.of(self.lines)
         tree = parse_lines(self.lines)
+        self._statements = Statements({}) if tree is None else Statements.of_tree(tree)
         self._functions = list(_functions(tree, "")) if tree is not None else []
 
     def statement(self, lineno: int) -> int:
@@ -44,6 +54,15 @@ class SourceFile:
         """The innermost function whose body holds the line."""
         inside = [function for header, function in self._functions if header < lineno <= function.last]
         return inside[-1] if inside else _NO_FUNCTION
+
+    def shift(self, code: CodeType) -> int:
+        """Lines by which `code` stands further down than it says; 0 where that cannot be told."""
+        if not code.co_flags & CO_OPTIMIZED:
+            return 0
+        named = [function for _, function in self._functions if function.qualname == code.co_qualname]
+        if len(named) != 1:  # the getter and the setter of a property have one name
+            return 0
+        return named[0].first - code.co_firstlineno
 
     def block(self, function: SourceFunction) -> range:
         if function is _NO_FUNCTION:
@@ -62,3 +81,66 @@ def _functions(tree: ast.AST, prefix: str) -> Iterator[tuple[int, SourceFunction
         else:
             inner = f"{prefix}{node.name}." if isinstance(node, ast.ClassDef) else prefix
             yield from _functions(node, inner)
+
+
+class Shifts:
+    """Where lines of functions stand that ``%autoreload`` compiled by themselves, or left behind.
+
+    Parameters
+    ----------
+    source : the file.
+    filename : its name.
+    """
+
+    def __init__(self, source: SourceFile, filename: str) -> None:
+        self._moved: dict[str, list[tuple[range, int]]] = {}
+        for code in _codes_of_file(filename):
+            shift = source.shift(code)
+            for part in _with_inner(code) if shift else ():
+                lines = [lineno for _, _, lineno in part.co_lines() if lineno]
+                found = (range(min(lines, default=0), max(lines, default=0) + 1), shift)
+                self._moved.setdefault(part.co_name, []).append(found)
+
+    def line(self, function: str, lineno: int) -> int:
+        """The line of the file that code of `function` calls `lineno`."""
+        return next((lineno + shift for lines, shift in self._moved.get(function, ()) if lineno in lines), lineno)
+
+
+def _codes_of_file(filename: str) -> Iterator[CodeType]:
+    """The code of functions and methods of the modules that were imported from a file."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType) and vars(module).get("__file__") == filename:
+            yield from _codes_in(module, filename)
+
+
+def _codes_in(owner: ModuleType | type, filename: str) -> Iterator[CodeType]:
+    for value in list(vars(owner).values()):
+        if isinstance(value, type):
+            if value.__module__ == getattr(owner, "__module__", vars(owner).get("__name__")):
+                yield from _codes_in(value, filename)
+            continue
+        for function in _functions_behind(value):
+            if function.__code__.co_filename == filename:
+                yield function.__code__
+
+
+def _functions_behind(value: object) -> Iterator[FunctionType]:
+    """The functions of a method, property or wrapper; nothing of the user's runs for it."""
+    if isinstance(value, property):
+        values: list[object] = [value.fget, value.fset, value.fdel]
+    elif isinstance(value, functools.cached_property):
+        values = [value.func]
+    else:
+        values = [value.__func__ if isinstance(value, staticmethod | classmethod) else value]
+    while values:
+        function = values.pop()
+        if isinstance(function, FunctionType):
+            yield function
+            values.append(vars(function).get("__wrapped__"))
+
+
+def _with_inner(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _with_inner(constant)

@@ -253,6 +253,77 @@ def test_closures_lambdas_partials_and_wrappers(block) -> None:
     assert traced.line(f"return {block(70)}").occurrences == 1
 
 
+def test_a_lambda_is_part_of_the_statement_that_it_is_written_in(block) -> None:
+    traced = run(
+        f"""
+        quick = lambda n: {block(40)}
+        a = quick(1)
+        b = (lambda: {block(50)})()
+        c = list(map(lambda n: {block(60)},
+                     range(2)))
+        def outer():
+            inner = lambda: {block(70)}
+            return inner()
+        d = outer()
+        """
+    )
+    for text, size, occurrences in [("quick =", 40, 2), ("b =", 50, 1), ("c =", 120, 1), ("inner =", 70, 2)]:
+        line = traced.line(text)
+        assert (line.self_increment, line.increment) == (about(size), about(size)), text
+        assert line.occurrences == occurrences, text
+    assert (traced.line("a =").self_increment, traced.line("a =").increment) == (about(0), about(40))
+
+
+def test_functions_and_classes_on_one_line(block) -> None:
+    traced = run(
+        f"""
+        def make(n): return {block(40)}
+        def down(n): return [{block(50)}] + (down(n - 1) if n else [])
+        class Box: held = {block(60)}; more = {block(70)}
+        a = make(1), make(2)
+        b = down(2)
+        def outer():
+            class Inner:
+                held = {block(80)}
+            return Inner
+        c = outer()
+        """
+    )
+    for text, size, occurrences in [("make(n)", 80, 3), ("down(n)", 150, 4), ("class Box", 130, 1)]:
+        line = traced.line(text)
+        assert (line.self_increment, line.increment) == (about(size), about(size)), text
+        assert line.occurrences == occurrences, text
+    assert traced.line("class Inner").increment == about(80)
+    assert traced.line("class Inner").occurrences == 1
+    assert {lines.function for lines in traced.functions} == {"<module>", "make", "down", "outer"}
+
+
+def test_match_is_billed_case_by_case(block) -> None:
+    traced = run(
+        f"""
+        def size(n):
+            kept.append({block(40)})
+            return n > 1
+        kept = []
+        for n in range(3):
+            match n:
+                case 0:
+                    a = {block(50)}
+                case (
+                    1 | 2
+                ) if size(n):
+                    b = {block(60)}
+                case _:
+                    c = {block(70)}
+        """
+    )
+    for text, size in {"a =": 50, "b =": 60, "c =": 70}.items():
+        assert traced.line(text).self_increment == about(size), text
+        assert traced.line(text).occurrences == 1, text
+    assert traced.line("match n").increment == about(0)
+    assert traced.line("match n").occurrences == 3
+
+
 def test_a_function_that_is_defined_anew(block) -> None:
     traced = run(f"def work():\n    return {block(40)}\na = work()\ndef work():\n    return {block(50)}\nb = work()")
     assert traced.line("a = ").increment == about(40)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from tests.heaps import SLACK, about, measure
@@ -50,3 +53,27 @@ def test_without_lines_the_functions_are_found_in_the_source() -> None:
     assert list(heavy) == ["<module>", "Box.make.<locals>.inner"]
     assert [record.lineno for record in heavy["Box.make.<locals>.inner"].records] == [4, 5]
     assert len(heavy["<module>"].records) == 8
+
+
+def test_a_lambda_from_another_file_has_its_heap(tmp_path: Path) -> None:
+    library = tmp_path / "library.py"
+    library.write_text("def other():\n    pass\nquick = lambda n: bytearray(n)\n")
+    names = runpy.run_path(str(library))
+    run = measure("kept = quick(5_000_000)", lines=True, quick=names["quick"])
+    (record,) = [record for lines in run.functions[1:] for record in lines.records if record.seen]
+    assert (record.lineno, record.kept) == (3, about(5_000_000))
+
+
+def test_a_class_in_a_function_has_its_heap_where_its_body_ran() -> None:
+    run = measure(
+        """
+        def make():
+            class Box:
+                held = bytearray(6_000_000)
+            return Box
+        kept = make()
+        """,
+        lines=True,
+    )
+    held = [record for lines in run.functions for record in lines.records if record.lineno == 3 and record.seen]
+    assert [(record.occurrences, record.kept) for record in held] == [(1, about(6_000_000))]

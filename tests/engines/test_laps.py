@@ -36,7 +36,7 @@ def test_bytes_in_use_count_small_objects() -> None:
 
 def test_a_line_is_named_while_it_grows_in_every_repetition_after_the_first() -> None:
     laps = Laps()
-    steady, once, first = ("cell", "<module>", 1), ("cell", "<module>", 2), ("cell", "<module>", 3)
+    steady, once, first = ("cell", 1), ("cell", 2), ("cell", 3)
     for n in range(1, 5):
         laps.add(n * 100, {steady: n * 60, once: 40 * (n > 2), first: 500})
     assert laps.growing() == {steady: 180}

@@ -16,6 +16,7 @@ import pytest
 from jupyter_profkit.engines.line_ledger import Call, LongestCalls
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
 from jupyter_profkit.engines.scope import Scope
+from jupyter_profkit.source import register_lines
 from tests.builders import MB, FakeMeter, Traced, trace
 
 SLACK = 600_000  # an arena may be mapped or given back on the way
@@ -390,6 +391,7 @@ def test_decorated_functions_lambdas_and_class_bodies_are_followed() -> None:
     assert traced.line("return function").increment == about(3)
     assert traced.line("big = ").increment == about(5)
     assert traced.line("class Holder").occurrences == 1
+    assert traced.line("@decorate").occurrences == 1
     assert traced.line("return bytearray(2").increment == about(2)
     assert traced.line("b = ").increment == about(4)
     assert_adds_up(traced)
@@ -450,6 +452,55 @@ def test_the_peak_of_the_run_names_its_line() -> None:
     assert where is not None
     assert (where.lineno, where.function) == (2, "<module>")
     assert traced.engine.ledger.peak_rss - traced.engine.ledger.rss_start == about(53)
+
+
+def test_a_page_more_does_not_take_the_peak_from_the_line_that_made_it() -> None:
+    meter = FakeMeter()
+    traced = trace(
+        "take(9 * MB)\ntake(4096)\nfor _ in range(3):\n    take(MB)\ntake(4096)",
+        meter,
+        {"exclude": ("FakeMeter.*",)},
+        take=meter.allocate,
+        MB=MB,
+    )
+    where = traced.engine.peak_at()
+    assert where is not None
+    assert where.lineno == 4
+    assert traced.engine.ledger.peak_rss == 12 * MB + 2 * 4096
+
+
+def test_statements_on_one_line_are_one_run_of_it() -> None:
+    filename = "<%a line of a cell>"
+    register_lines(filename, "a = 1; b = 2; c = 3\n")
+    statements = [compile(text, filename, "exec") for text in ("a = 1", "b = 2", "c = 3")]
+    scope = Scope(block=filename, exclude=("FakeMeter.*",))
+    engine = LineMemoryEngine(scope, FakeMeter(), repeats=True)
+    engine.start()
+    for again in range(3):
+        for code in statements:
+            exec(code, {})
+        if again < 2:
+            engine.lap()
+    engine.stop()
+    (cell,) = engine.functions()
+    assert cell.records[0].occurrences == 3
+
+
+def test_a_finalizer_that_runs_while_a_repetition_is_noted_does_not_wait_for_it() -> None:
+    def finalize() -> None:
+        pass
+
+    class CollectingMeter(FakeMeter):
+        def read(self) -> tuple[int, int]:
+            finalize()
+            return super().read()
+
+    scope = Scope(functions=[finalize.__code__], only=True)
+    engine = LineMemoryEngine(scope, CollectingMeter(), repeats=True)
+    engine.start()
+    engine.lap()
+    engine.stop()
+    assert len(engine.laps.records) == 2
 
 
 def test_what_no_line_did_is_left_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,6 +178,30 @@ def test_a_function_that_is_defined_anew_is_shown_as_it_is_now(kernel: Kernel) -
     report = kernel.run("%%memprofile\nanew()").reports[0]
     assert "fresh = 'new'" in report
     assert "'old'" not in report
+
+
+def test_functions_that_autoreload_renewed_are_shown_as_they_are_now(kernel: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "profkit_reloaded.py"
+    path.write_text("def build(n):\n    return bytearray(n)\ndef left(n):\n    return bytearray(n)\n")
+    kernel.run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n%load_ext autoreload\n%autoreload 2")
+    kernel.run("import profkit_reloaded")
+    kernel.report("%%memprofile\na = profkit_reloaded.build(20_000_000)")
+    path.write_text(
+        "# moved\n\n\ndef build(n):\n    first = bytearray(n)\n    return bytearray(2 * n)\n"
+        "def left(n):\n    return bytearray(n)\n"
+    )
+    later = path.stat().st_mtime + 10
+    os.utime(path, (later, later))
+    report = kernel.report("%%memprofile\na = profkit_reloaded.build(50_000_000), profkit_reloaded.left(60_000_000)")
+    figures = {line.split("  ")[-1].strip(): line.split() for line in report.splitlines()}
+    for text, lineno, peak in [
+        ("first = bytearray(n)", "5", "47.7"),
+        ("return bytearray(2 * n)", "6", "95.4"),
+        ("return bytearray(n)", "8", "57.2"),
+    ]:
+        found = [value for value in figures[text] if value != "▸"]
+        assert (found[0], found[4]) == (lineno, peak), report
+    kernel.run("%autoreload 0")
 
 
 def test_the_report_of_a_library_import_is_small(kernel: Kernel) -> None:

@@ -2,16 +2,19 @@
 
     meter = FamilyMeter(resident_memory_meter())
 
-Children are searched every few milliseconds, and read at each look. What they had
-between two looks is not seen; the peak of this process is as exact as its own meter
-is. Pages that a child shares with its parent count for each, as in memory_profiler.
-Helper processes of ours are no part of the family.
+* Children are looked at with each look of ours, and every 10 ms in between, by a
+  thread: what a child has at most is seen also while one line waits for it.
+* Pages that a child shares with others, its parent before all, are not the child's:
+  a fork has nothing at first. Which these are takes long to count, so that between
+  two counts only resident sizes are looked at.
+* Helper processes of ours are no part of the family.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -22,13 +25,41 @@ from jupyter_profkit.engines.resident_memory import MemoryMeter
 __all__ = ["FamilyMeter"]
 
 _HELPER: Final = b" -I -S sampler.py "
+_LOOK_EVERY: Final = 0.01
 _SEARCH_EVERY: Final = 0.005
 """Seconds; a search reads the list of all processes."""
+_COUNT_EVERY: Final = 0.03
+_SHARE_OF_COUNTS: Final = 0.03
+"""Of the time, at most, for counting shared pages."""
 
 
 _open_process: Final[Callable[[int], sampler.Process]] = (
     sampler.ProcProcess if sys.platform == "linux" else sampler.PsutilProcess
 )
+
+
+class _Child:
+    """A child process, and what it has for itself."""
+
+    def __init__(self, process: sampler.Process) -> None:
+        self._process = process
+        self._then, self._shared = 1, 0
+        self._next_count = 0.0
+
+    def own(self) -> int:
+        """Bytes; OSError or ValueError when it has ended."""
+        rss, now = self._process.rss(), time.perf_counter()
+        if now >= self._next_count:
+            try:
+                self._then, self._shared = rss, rss - self._process.private()
+            except (OSError, ValueError):  # the system does not tell, or not us
+                self._then, self._shared = 1, 0
+            took = time.perf_counter() - now
+            self._next_count = now + max(_COUNT_EVERY, took / _SHARE_OF_COUNTS)
+        return max(0, sampler.own_part(rss, self._then, self._shared))
+
+    def close(self) -> None:
+        self._process.close()
 
 
 class FamilyMeter:
@@ -37,24 +68,39 @@ class FamilyMeter:
     def __init__(self, own: MemoryMeter) -> None:
         self._own = own
         self.exact_peak = own.exact_peak
-        self.description = f"{own.description}; children added as they are whenever a line is looked at"
+        self.description = f"{own.description}; children added, without shared pages, as they are every 10 ms"
+        self._pid = os.getpid()
         self._process: sampler.Process | None = None
-        self._children: dict[int, sampler.Process] = {}
+        self._children: dict[int, _Child] = {}
         self._strangers: set[int] = set()
         self._next_search = 0.0
-        self._before = 0
+        self._before = self._high = 0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     def open(self) -> None:
-        self._process = _open_process(os.getpid())
+        self._pid = os.getpid()
+        self._process = _open_process(self._pid)
         self._own.open()
+        self._watcher = threading.Thread(target=self._watch, name="jupyter_profkit children", daemon=True)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_LOOK_EVERY):
+            with self._lock:
+                self._high = max(self._high, self._of_children())
 
     def read(self) -> tuple[int, int]:
         rss, high = self._own.read()
-        before, self._before = self._before, self._of_children()
-        return rss + self._before, max(high + min(before, self._before), rss + self._before)
+        with self._lock:
+            before, self._before = self._before, self._of_children()
+            highest, self._high = max(self._high, self._before), 0
+        return rss + self._before, max(high + min(before, self._before), rss + highest)
 
     def is_unchanged(self) -> bool:
-        return not self._children and time.perf_counter() < self._next_search and self._own.is_unchanged()
+        is_alone = not self._children and not self._high and not self._before
+        return is_alone and time.perf_counter() < self._next_search and self._own.is_unchanged()
 
     def _of_children(self) -> int:
         now = time.perf_counter()
@@ -64,7 +110,7 @@ class FamilyMeter:
         total = 0
         for pid, child in list(self._children.items()):
             try:
-                total += child.rss()
+                total += child.own()
             except (OSError, ValueError):  # it has ended
                 self._children.pop(pid).close()
         return total
@@ -83,7 +129,7 @@ class FamilyMeter:
                 self._strangers.add(pid)
                 child.close()
             else:
-                self._children[pid] = child
+                self._children[pid] = _Child(child)
 
     def faults(self, thread_id: int) -> int:
         return self._own.faults(thread_id)
@@ -92,6 +138,9 @@ class FamilyMeter:
         return self._own.all_faults()
 
     def close(self) -> None:
+        if self._watcher is not None and os.getpid() == self._pid:  # a forked child has no such thread
+            self._stopped.set()
+            self._watcher.join()
         self._own.close()
         for child in self._children.values():
             child.close()

@@ -102,11 +102,18 @@ class ProcProcess:
 
     def pss(self) -> int:
         """Bytes resident, of shared pages its share; Linux 4.14."""
+        return self._rolled_up(b"\nPss:")
+
+    def private(self) -> int:
+        """Bytes resident that no other process has; Linux 4.14."""
+        return self._rolled_up(b"\nPrivate_Clean:", b"\nPrivate_Dirty:")
+
+    def _rolled_up(self, *names: bytes) -> int:
         if self._rollup < 0:
             self._rollup = os.open(f"/proc/{self.pid}/smaps_rollup", os.O_RDONLY)
         text = os.pread(self._rollup, 4096, 0)
-        start = text.index(b"\nPss:") + 5
-        return int(text[start : text.index(b"kB", start)]) * 1024
+        starts = [text.index(name) + len(name) for name in names]
+        return sum(int(text[start : text.index(b"kB", start)]) for start in starts) * 1024
 
     def command(self) -> bytes:
         """The command line, files without their folders; the short name of a process that has none."""
@@ -188,6 +195,9 @@ class PsutilProcess:
 
     def pss(self) -> int:
         raise OSError("this system does not tell the proportional size")
+
+    def private(self) -> int:
+        raise OSError("this system does not tell what is shared")
 
     def command(self) -> bytes:
         try:
@@ -343,9 +353,7 @@ class Recorder:
                 self._pending.append(RECORD.pack(now, size, pid))
 
     def _own_part(self, pid: int, rss: int) -> int:
-        """Bytes: what has come since pages were counted is its own, what has gone was so to the same share."""
-        then, shared = self._shared.get(pid, (1, 0))
-        return rss - round(shared * min(rss / then, 1.0))
+        return own_part(rss, *self._shared.get(pid, (1, 0)))
 
     def _count_shared_pages(self, now: float) -> None:
         """What is counted holds until the next time: between these only resident sizes are looked at."""
@@ -365,6 +373,14 @@ class Recorder:
         self._soonest_proportions = now + (time.process_time() - used) / _SHARE_OF_PROPORTIONS
         every = _PROPORTIONS_EVERY if self._children else _ALONE_EVERY
         self._next_proportions = max(now + every, self._soonest_proportions)
+
+
+def own_part(rss: int, then: int, shared: int) -> int:
+    """Bytes that a process has for itself: `shared` of the `then` bytes were not when its pages were counted.
+
+    What has come since is its own, and what has gone was so to the same share.
+    """
+    return rss - round(shared * min(rss / then, 1.0))
 
 
 def record(process: Process, recorder: Recorder, stop: _thread.LockType, interval: float, last: float) -> None:

@@ -1,0 +1,59 @@
+"""The memory of this process and its children as one figure, against children of known size."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+
+import pytest
+
+from jupyter_profkit.engines.family_memory import FamilyMeter
+from jupyter_profkit.engines.resident_memory import resident_memory_meter
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is shared"),
+]
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def meter():
+    meter = FamilyMeter(resident_memory_meter())
+    meter.open()
+    yield meter
+    meter.close()
+
+
+def test_what_a_child_had_while_one_line_waited_for_it_is_in_the_peak(meter: FamilyMeter) -> None:
+    before, _ = meter.read()
+    code = "import time; block = bytearray(200_000_000); time.sleep(0.5)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    rss, high = meter.read()
+    assert high - before == pytest.approx(205 * MB, abs=20 * MB)
+    assert rss - before < 20 * MB
+    assert meter.read()[1] - before < 20 * MB
+
+
+def test_pages_that_a_fork_shares_count_once(meter: FamilyMeter) -> None:
+    held = bytearray(300 * MB)
+    before, _ = meter.read()
+    context = multiprocessing.get_context("fork")
+    parent_end, child_end = context.Pipe()
+
+    def child() -> None:
+        own = bytearray(100 * MB)
+        child_end.send(len(own))
+        child_end.recv()
+
+    process = context.Process(target=child)
+    process.start()
+    assert parent_end.recv() == 100 * MB
+    rss, _ = meter.read()
+    parent_end.send("end")
+    process.join()
+    assert rss - before == pytest.approx(110 * MB, abs=30 * MB)
+    assert meter.read()[0] - before < 20 * MB
+    assert len(held) == 300 * MB

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_profkit.engines.heap_bill import HeapBill, read_bill
-from jupyter_profkit.engines.process_memory import bytes_free_to_reuse
+from jupyter_profkit.engines.process_memory import bytes_free_to_reuse, bytes_in_use_by_c
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.tool_slots import profile_holder
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError
@@ -63,6 +63,7 @@ class HeapEngine:
         """Why there are no figures, if there are none."""
         self.free_start: int | None = None
         self.free_end: int | None = None
+        self._in_use: int | None = None
 
     @property
     def block(self) -> str | None:
@@ -103,7 +104,7 @@ class HeapEngine:
         EngineBusyError
             If a tracker is active already.
         """
-        self.free_start = bytes_free_to_reuse()
+        self.free_start, self._in_use = bytes_free_to_reuse(), bytes_in_use_by_c()
         failure = _enter_on_a_thread(self._tracker)
         if failure is not None:
             self.discard()
@@ -121,8 +122,9 @@ class HeapEngine:
         self._tracker = None
         try:
             if os.getpid() == self._pid:
-                self.free_end = bytes_free_to_reuse()
-                self.bill = read_bill(self._file, self._scope)
+                self.free_end, in_use = bytes_free_to_reuse(), bytes_in_use_by_c()
+                rise = None if in_use is None or self._in_use is None else in_use - self._in_use
+                self.bill = read_bill(self._file, self._scope, rise)
         except (OSError, RuntimeError) as error:  # the disk may be full; the other half of the figures is good
             self.failure = f"memray's record could not be read ({error})"
         finally:

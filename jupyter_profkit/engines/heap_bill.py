@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jupyter_profkit.engines.heap_mappings import mapped_bytes, mixed_mappings
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.source_files import Shifts, SourceFile
 from jupyter_profkit.engines.stacks import fold, package_of
@@ -33,9 +34,6 @@ from jupyter_profkit.source import label_of
 __all__ = ["HeapBill", "HeapFigures", "read_bill"]
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
-
-_ARENA = 1024 * 1024
-"""Bytes that Python maps at once for small objects, at most."""
 
 _NOBODYS = "(code that no line of yours called)"
 _LEAST_SHARE = 0.001
@@ -71,13 +69,14 @@ class HeapBill:
     """Who called whom for what was live at the peak."""
 
 
-def read_bill(path: Path, scope: Scope) -> HeapBill:
+def read_bill(path: Path, scope: Scope, in_use_rise: int | None = None) -> HeapBill:
     """What the records in memray's file add up to.
 
     Parameters
     ----------
     path : a file of aggregated allocations.
     scope : whose lines are billed.
+    in_use_rise : bytes that the C library has in use more than when the run began; None if it does not say.
 
     Raises
     ------
@@ -89,47 +88,43 @@ def read_bill(path: Path, scope: Scope) -> HeapBill:
     bill, places = HeapBill(), _Places(scope)
     roots: list[Frame] = []
     with FileReader(path) as reader:
+        mixed = mixed_mappings(path, reader, in_use_rise)
         for record in reader.get_high_watermark_allocation_records(merge_threads=True):
-            figures = _figures_of(bill, places, record)
+            size = _heap_of(bill, record, mixed)
+            figures = _figures_of(bill, places, record) if size else None
             if figures is not None:
-                figures.at_peak += record.size
-                bill.peak += record.size
-                roots.append(places.branch(record.stack_trace(), record.size))
+                figures.at_peak += size
+                bill.peak += size
+                roots.append(places.branch(record.stack_trace(), size))
         for record in reader.get_leaked_allocation_records(merge_threads=True):
-            figures = _figures_of(bill, places, record)
+            size = _heap_of(bill, record, mixed)
+            figures = _figures_of(bill, places, record) if size else None
             if figures is not None:
-                figures.kept += record.size
+                figures.kept += size
                 if record.allocator != AllocatorType.MMAP:
-                    figures.blocks += record.size
+                    figures.blocks += size
                     figures.n_blocks += record.n_allocations
-                bill.kept += record.size
+                bill.kept += size
     bill.stacks = CallTree(merged(roots), unit="bytes").prune(_LEAST_SHARE)
     return bill
 
 
+def _heap_of(bill: HeapBill, record: Any, mixed: Mapping[int, int]) -> int:
+    """Bytes of a record that are heap; what was mapped besides is noted in the bill."""
+    mapped = mapped_bytes(record, mixed)
+    bill.mapped = max(bill.mapped, mapped)
+    return int(record.size - mapped)
+
+
 def _figures_of(bill: HeapBill, places: _Places, record: Any) -> HeapFigures | None:
-    """Where an allocation is added; None if it is ours, or no heap."""
-    place = None
+    """Where an allocation is added; None if it is ours."""
     for function, filename, lineno in record.stack_trace():
         if filename.startswith(_PACKAGE):
             return None
         place = places.find(function, filename, lineno)
         if place is not None:
-            break
-    if _is_mapping(record):
-        bill.mapped = max(bill.mapped, record.size)
-        return None
-    return HeapFigures() if place is None else bill.lines.setdefault(place, HeapFigures())
-
-
-def _is_mapping(record: Any) -> bool:
-    """Whether address space was mapped at large: by a library that reserves for later, or for a file.
-
-    Python's arenas are mapped too, and are heap. pyarrow reserves 1 GiB at once.
-    """
-    from memray import AllocatorType
-
-    return bool(record.allocator == AllocatorType.MMAP and record.size > _ARENA * max(record.n_allocations, 1))
+            return bill.lines.setdefault(place, HeapFigures())
+    return HeapFigures()
 
 
 class _Places:

@@ -32,6 +32,7 @@ __all__ = [
     "ProcessMemory",
     "bytes_free_to_reuse",
     "bytes_in_use",
+    "bytes_in_use_by_c",
     "can_give_back",
     "give_back",
     "read_process_memory",
@@ -69,11 +70,17 @@ def bytes_in_use() -> int | None:
     What was freed and kept for later is not in it, so it shows what resident memory
     hides: an allocation that was made from memory that the process had already.
     """
-    library, used = _glibc(), _USED_BLOCKS.search(_allocator_statistics())
-    if library is None or used is None:
+    in_c, used = bytes_in_use_by_c(), _USED_BLOCKS.search(_allocator_statistics())
+    return None if in_c is None or used is None else int(used[1].replace(",", "")) + in_c
+
+
+def bytes_in_use_by_c() -> int | None:
+    """Bytes that were asked of the C library and not given back; None if it does not say."""
+    library = _glibc()
+    if library is None:
         return None
     info = library.mallinfo2()
-    return int(used[1].replace(",", "")) + int(info.uordblks) + int(info.hblkhd)
+    return int(info.uordblks) + int(info.hblkhd)
 
 
 def bytes_free_to_reuse() -> int | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
 
+from jupyter_profkit.engines.heap_mappings import _mapped_in
 from tests.heaps import about, measure
 
 
@@ -139,6 +143,35 @@ def test_address_space_that_is_mapped_directly_is_no_heap() -> None:
     assert run.bill.mapped == 1 << 30
     assert run.bill.peak == about(3_000_000)
     run.namespace["space"].close()
+
+
+def test_address_space_that_is_mapped_beside_allocations_of_one_stack_is_no_heap() -> None:
+    pytest.importorskip("pyarrow")
+    code = """
+        import sys
+        sys.path[:] = {paths!r}
+        from tests.heaps import measure
+        import numpy, pandas
+        run = measure("frame = pandas.DataFrame({{'k': numpy.arange(10)}})", pandas=pandas, numpy=numpy)
+        print(run.bill.mapped, run.bill.peak, run.bill.kept)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code).format(paths=sys.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    mapped, peak, kept = map(int, done.stdout.split())
+    assert mapped >= 1 << 30  # pyarrow's allocator reserves that in its first call
+    assert max(peak, kept) < 50_000_000
+
+
+def test_mapped_memory_is_told_from_what_was_allocated_by_the_same_stack() -> None:
+    text = (
+        "AGGREGATED_ALLOCATION tid=1 allocator=mmap native_frame_id=0 python_frame_id=14 native_segment_generation=0 "
+        "n_allocations_in_high_water_mark=2 n_allocations_leaked=1 bytes_in_high_water_mark=70000000 bytes_leaked=60000000\n"
+        "AGGREGATED_ALLOCATION tid=2 allocator=malloc native_frame_id=0 python_frame_id=14 native_segment_generation=0 "
+        "n_allocations_in_high_water_mark=3 n_allocations_leaked=2 bytes_in_high_water_mark=500 bytes_leaked=300\n"
+        "AGGREGATED_ALLOCATION tid=1 allocator=mmap native_frame_id=0 python_frame_id=15 native_segment_generation=0 "
+        "n_allocations_in_high_water_mark=2 n_allocations_leaked=2 bytes_in_high_water_mark=2097152 bytes_leaked=2097152\n"
+    )
+    assert _mapped_in(text) == {70_000_500: 70_000_000, 60_000_300: 60_000_000, 2_097_152: 0}
 
 
 def test_small_objects_count_as_arenas() -> None:

@@ -8,7 +8,7 @@ system had to supply. They part in two directions:
 
 * more heap than resident memory: the allocator had free memory to hand out again,
   which costs nothing new; or nobody has touched the pages yet; or memory from before
-  the run was given back in it.
+  the run was given back in it, as when a variable is bound anew.
 * more resident memory than heap: the allocator keeps freed memory for the next
   allocation; or the memory is no heap (libraries, files, stacks), or was allocated
   before the run and touched in it.
@@ -43,10 +43,11 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
         return
     least = max(_LEAST, profile.noise, profile.heap_peak // 20)
     missing = max(profile.heap_peak - max(profile.peak, 0), profile.heap_kept - max(profile.increment, 0))
-    if -profile.increment > least:
-        missing = profile.heap_peak - max(profile.peak, 0)
+    given_back = _given_back(profile, least)
+    if given_back > least:
+        missing = 0 if _all_was_resident(profile, least) else profile.heap_peak - max(profile.peak, 0)
         yield (
-            f"at least {format_size(-profile.increment, precision)} that were allocated before the run were given back "
+            f"at least {format_size(given_back, precision)} that were allocated before the run were given back "
             "in it; the heap columns are of what the run itself allocated"
         )
     surplus = profile.increment - profile.heap_kept
@@ -61,6 +62,22 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
             "the code sets a profile function (sys.setprofile, or cProfile on Python 3.11); memray does not see "
             "who allocates while that is there, and such heap is on no line"
         )
+
+
+def _given_back(profile: LineMemoryProfile, least: int) -> int:
+    """Bytes from before the run that it gave back, at least."""
+    if not _all_was_resident(profile, least):
+        return -profile.increment
+    at_peak, kept = profile.heap_peak or 0, profile.heap_kept or 0
+    return max(at_peak - profile.peak, kept - profile.increment, -profile.increment)
+
+
+def _all_was_resident(profile: LineMemoryProfile, least: int) -> bool:
+    """Whether each line had new memory for all of its heap, so that less in all was not for lack of pages."""
+    return profile.has_lines and not any(
+        record.sampled or _unpaid(record, max(record.kept or 0, record.at_peak or 0)) > least
+        for _, record in profile.lines()
+    )
 
 
 def _why_less(profile: LineMemoryProfile, missing: int, precision: int) -> str:
@@ -95,10 +112,12 @@ def _lines_that_disagree(profile: LineMemoryProfile, least: int, precision: int)
     if not profile.has_lines:
         return
     lines = [(record, function) for function, record in profile.lines()]
-    record, function = max(lines, key=lambda line: _unpaid(line[0]), default=(None, None))
-    if record is None or function is None or _unpaid(record) <= least:
+    record, function = max(lines, key=lambda line: _unpaid(line[0], line[0].kept or 0), default=(None, None))
+    if record is None or function is None:
         return
-    unpaid = _unpaid(record)
+    unpaid = _unpaid(record, record.kept or 0)
+    if unpaid <= least:
+        return
     payers = [other for other in function.records if unpaid // 2 <= _overpaid(other) <= unpaid * 2]
     if not payers:
         return
@@ -110,11 +129,11 @@ def _lines_that_disagree(profile: LineMemoryProfile, least: int, precision: int)
         yield f"{size} cost nothing new; it reused memory that line {payer.lineno} had freed"
 
 
-def _unpaid(record: LineRecord) -> int:
-    """Bytes that a line keeps on the heap and that did not make the process grow while it ran."""
+def _unpaid(record: LineRecord, heap: int) -> int:
+    """Bytes of a line's heap that did not make the process grow while it ran."""
     if record.sampled or not record.occurrences:  # of a sampled line nobody knows what it cost
         return 0
-    return (record.kept or 0) - max(record.self_increment or 0, record.peak or 0, 0)
+    return heap - max(record.self_increment or 0, record.peak or 0, 0)
 
 
 def _overpaid(record: LineRecord) -> int:

@@ -316,7 +316,7 @@ def _figure(n_bytes: int | None, precision: int, scale: int | None = None, noise
 
 def _notes(profile: LineMemoryProfile, n_tables: int, shown: _Display) -> Iterator[str]:
     if not profile.functions:
-        yield "no line of yours ran" if profile.has_lines else "no line of yours took much of the heap"
+        yield "no line of yours ran" if profile.has_lines else _no_heap_lines(profile, shown.precision)
         if profile.has_lines and abs(profile.residue) > max(profile.noise, _LEAST_RESIDUE):
             yield f"{format_change(profile.residue, shown.precision)} of the change belongs to no line"
     if any(record.sampled for _, record in profile.lines()):
@@ -332,6 +332,13 @@ def _notes(profile: LineMemoryProfile, n_tables: int, shown: _Display) -> Iterat
         yield f"{n_tables - _MAX_FUNCTIONS} more functions are in to_dataframe()"
     yield from heap_notes(profile, shown.precision)
     yield from profile.method.notes
+
+
+def _no_heap_lines(profile: LineMemoryProfile, precision: int) -> str:
+    elsewhere = profile.heap_residue[0]
+    if elsewhere > _LEAST_HEAP_RESIDUE:
+        return f"no line is shown; {format_size(elsewhere, precision)} of the heap belong to code that was not followed"
+    return "no line of yours took much of the heap"
 
 
 def _method(profile: LineMemoryProfile) -> Iterator[str]:

@@ -87,10 +87,12 @@ def _head(report: Report) -> Iterator[str]:
         f'<b style="font-size:15px;line-height:1.5">{prose(answer)}</b>{more}</div>'
     )
     if report.warning:
-        yield (
-            '<div style="border-left:4px solid rgba(213,94,0,.9);padding:2px 8px;margin:0 0 8px 0">'
-            f"<b>!</b> {escape(report.warning)}</div>"
-        )
+        yield _alarm(escape(report.warning))
+
+
+def _alarm(inner: str) -> str:
+    bar = "border-left:4px solid rgba(213,94,0,.9);padding:2px 8px;margin:0 0 8px 0"
+    return f'<div style="{bar}"><b>!</b> {inner}</div>'
 
 
 def _foot(report: Report) -> Iterator[str]:
@@ -123,7 +125,7 @@ def _part(part: View, *, plain: bool) -> str:
             inner = _folded(part.caption, render_table(part, plain=plain), folded=part.folded)
         case TextView():
             caption = "" if part.folded else _caption(part.caption)
-            inner = _folded(part.caption, caption + render_words(part.lines, prose=part.prose), folded=part.folded)
+            inner = _folded(part.caption, caption + _words(part), folded=part.folded)
         case TimelineView():
             inner = _timeline(part)
         case GraphView():
@@ -135,6 +137,13 @@ def _part(part: View, *, plain: bool) -> str:
     is_folded = isinstance(part, TableView | TextView) and part.folded
     is_caption = isinstance(part, TextView) and not part.lines
     return f'<div style="margin:{2 if is_folded else 0}px 0 {4 if is_folded or is_caption else 10}px 0">{inner}</div>'
+
+
+def _words(view: TextView) -> str:
+    if not view.alarm:
+        return render_words(view.lines, prose=view.prose)
+    first, *more = view.lines
+    return _alarm(f"<b>{escape(first)}</b>{render_words(more) if more else ''}")
 
 
 def _caption(caption: str) -> str:

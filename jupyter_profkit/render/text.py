@@ -67,7 +67,11 @@ def _heading(report: Report, width: int, ink: Ink) -> Iterator[str]:
     yield ink(safe(report.title), "title")
     yield from (ink(line, "strong") for line in wrap(safe(report.headline), width))
     if report.warning:
-        yield from (ink(line, "warning") for line in wrap(f"! {safe(report.warning)}", width))
+        yield from _alarm(report.warning, width, ink)
+
+
+def _alarm(sentence: str, width: int, ink: Ink) -> Iterator[str]:
+    return (ink(line, "warning") for line in wrap(f"! {safe(sentence)}", width))
 
 
 def _is_shown(part: View) -> bool:
@@ -80,6 +84,10 @@ def _part(part: View, room: int, width: int, ink: Ink) -> Iterator[str]:
     match part:
         case TableView():
             yield from table_lines(part, room, ink)
+        case TextView(alarm=True):
+            first, *more = part.lines
+            yield from _alarm(first, width, ink)
+            yield from _lines(more, room)
         case TextView():
             yield from _paragraphs(part.lines, width) if part.prose else _lines(part.lines, room)
         case TimelineView():

@@ -114,7 +114,7 @@ def _verdict(profile: LineMemoryProfile) -> Iterator[View]:
     if profile.repetitions is not None:
         from jupyter_profkit.views.repetitions import verdict
 
-        yield TextView("", tuple(verdict(profile.repetitions)))
+        yield TextView("", tuple(verdict(profile.repetitions)), alarm=profile.repetitions.leaks is True)
 
 
 def _repetitions(profile: LineMemoryProfile) -> Iterator[View]:

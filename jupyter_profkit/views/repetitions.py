@@ -24,8 +24,6 @@ _LONGEST_LINE: Final = 60
 def verdict(repetitions: Repetitions) -> Iterator[str]:
     """Whether memory leaks, and on which lines; a line of text each."""
     done, asked = len(repetitions.done), repetitions.asked
-    if done < asked:
-        yield f"{done} of {asked} repetitions came to their end"
     if repetitions.leaks is None:
         yield "whether memory leaks can be told from three repetitions on: the first warms up"
     elif repetitions.leaks:
@@ -41,6 +39,8 @@ def verdict(repetitions: Repetitions) -> Iterator[str]:
         )
         if repetitions.only_resident_grew:
             yield "  yet resident memory grew in each: it is no heap, or freed pieces were too small to be used again"
+    if done < asked:
+        yield f"{done} of {asked} repetitions came to their end"
 
 
 def _lines(repetitions: Repetitions) -> Iterator[str]:

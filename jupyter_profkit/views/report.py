@@ -98,6 +98,8 @@ class TextView:
     folded: bool = False
     prose: bool = False
     """Whether the lines are sentences: they have the page's face, and break where it ends."""
+    alarm: bool = False
+    """Whether the first line is a sentence that nobody may overlook, and the others say more of it."""
 
 
 @dataclass(frozen=True, slots=True)

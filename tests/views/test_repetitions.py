@@ -43,8 +43,8 @@ def test_no_leak_says_what_there_was() -> None:
 
 def test_repetitions_that_did_not_come_to_their_end_are_told() -> None:
     assert words(repetitions(0, 0, asked=5)) == [
-        "2 of 5 repetitions came to their end",
         "whether memory leaks can be told from three repetitions on: the first warms up",
+        "2 of 5 repetitions came to their end",
     ]
 
 
@@ -62,5 +62,13 @@ def test_the_report_has_the_verdict_first_and_marks_the_line() -> None:
         cell_lines("x = 1\ncache.append(load())", {1: (3, 0, 0, 0), 2: (3, 0, 0, 0)}), repetitions=found
     )
     text = str(profile.report())
-    assert text.index("Leak: ") < text.index("3 repetitions: what each left behind") < text.index("Line Contents")
+    assert text.index("! Leak: ") < text.index("3 repetitions: what each left behind") < text.index("Line Contents")
     assert [row.strong for row in profile.report().parts[-1].rows] == [False, True, False]
+
+
+@pytest.mark.parametrize(("left", "is_marked"), [((0, MIB, MIB), True), ((0, MIB, 0), False), ((0, MIB), False)])
+def test_only_a_leak_is_marked(left: tuple[int, ...], is_marked: bool) -> None:
+    report = line_profile(cell_lines("x = 1", {1: (3, 0, 0, 0)}), repetitions=repetitions(*left)).report()
+    bundle = report._repr_mimebundle_()
+    assert ("\n! " in bundle["text/plain"]) is is_marked
+    assert ("<b>!</b>" in bundle["text/html"]) is is_marked

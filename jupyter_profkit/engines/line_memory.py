@@ -97,16 +97,6 @@ class LineMemoryEngine:
         failure = self.ledger.failure
         if failure:
             yield f"measuring ended early, by a fault of the tool ({failure}); later lines are missing"
-        block = self._scope.block
-        if (
-            block is not None
-            and not source_lines(block)
-            and not any(name == block for name, _ in self.ledger.statements)
-        ):
-            yield (
-                "another magic runs the lines of this cell in one piece, where they cannot be followed; "
-                "put %%memprofile above it"
-            )
         if self._tracer.was_replaced:
             yield (
                 "the code set or removed a trace function (sys.settrace, a debugger), which ends line tracing on "
@@ -114,12 +104,6 @@ class LineMemoryEngine:
             )
         if self._counts_tracemalloc or _tracemalloc_is_on() or any(map(_STARTS_TRACEMALLOC, self._lines_that_ran())):
             yield "tracemalloc was on: the memory of its own records counts on the lines that it recorded"
-
-    def _missed_the_block(self) -> bool:
-        """Whether the measured code ran before it could be followed, as one piece that has no source (``%%time``)."""
-        block = self._scope.block
-        seen = {filename for filename, _ in self.ledger.statements}
-        return block is not None and block not in seen and not source_lines(block)
 
     def _lines_that_ran(self) -> Iterator[str]:
         """The source of each followed line that ran, in no particular order."""

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-__all__ = ["heaviest"]
+__all__ = ["LEAST_MEMORY", "heaviest"]
+
+LEAST_MEMORY: Final = 64 * 1024
+"""Bytes: less is shown as 0.0 or 0.1 MiB, and is no finding."""
 
 _MOST: Final = 3
 _LEAST_SHARE: Final = 0.05

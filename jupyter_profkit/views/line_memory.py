@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile, LineRecord
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.units import format_change, format_mib, format_seconds, format_size
-from jupyter_profkit.views.emphasis import heaviest
+from jupyter_profkit.views.emphasis import LEAST_MEMORY, heaviest
 from jupyter_profkit.views.heap_notes import heap_notes
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
 from jupyter_profkit.views.words import clip, headed
@@ -49,8 +49,6 @@ _FIGURES: tuple[tuple[str, Column, _Show], ...] = (
     ("kept", Column("Kept", tip="MiB of the heap from this line, held when the run ended"), _has_heap),
 )
 """Each column of bytes: the field of a record, the heading, and the profiles that have it."""
-_LEAST_STRONG = 64 * 1024
-"""Bytes: less is shown as 0.0 or 0.1 MiB, and is no finding."""
 _MAX_FUNCTIONS = 30
 _LONGEST_LINE = 140
 _LEAST_RESIDUE = 64 * 1024
@@ -200,7 +198,7 @@ def _heaviest(profile: LineMemoryProfile, tables: Sequence[tuple[str, tuple[Line
     growing = profile.repetitions.growing if profile.repetitions is not None else ()
     leaking = {(line.at.filename, line.at.lineno) for line in growing}
     leaks = {record for function, record in profile.lines() if (function.filename, record.lineno) in leaking}
-    least = max(profile.noise, _LEAST_STRONG)
+    least = max(profile.noise, LEAST_MEMORY)
     return {*heaviest(ran, weight, max(profile.peak, profile.heap_peak or 0), least), *leaks}
 
 

@@ -16,7 +16,7 @@ from jupyter_profkit.options import Values
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.source import place_of
 from jupyter_profkit.units import format_change, format_mib, format_size
-from jupyter_profkit.views.emphasis import heaviest
+from jupyter_profkit.views.emphasis import LEAST_MEMORY, heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
 from jupyter_profkit.views.words import clip
 
@@ -122,7 +122,7 @@ def _name(change: LineChange) -> str:
 def _strong(comparison: LineMemoryComparison) -> list[LineChange]:
     """The few lines that changed most."""
     changes = [change for change in comparison.changes if not change.is_residue]
-    return heaviest(changes, lambda change: _size(comparison, change), noise=comparison.noise)
+    return heaviest(changes, lambda change: _size(comparison, change), noise=max(comparison.noise, LEAST_MEMORY))
 
 
 def _size(comparison: LineMemoryComparison, change: LineChange) -> int:

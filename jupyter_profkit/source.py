@@ -26,6 +26,7 @@ from types import CodeType, TracebackType
 from typing import Any, Final, TypeAlias
 
 __all__ = [
+    "CALLED_IN_BETWEEN",
     "Statements",
     "as_typed",
     "cut_traceback",
@@ -49,12 +50,14 @@ __all__ = [
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
-_CALLED_IN_BETWEEN = (
-    *("await_tracer", "awaits", "blocks", "line_ledger", "line_tracers", "memory_limit", "pauses", "relief"),
-    *("scoped_profiler", "stacks", "timers"),
+CALLED_IN_BETWEEN = frozenset(
+    _PACKAGE + os.path.join("engines", f"{name}.py")
+    for name in (
+        *("await_tracer", "awaits", "blocks", "line_ledger", "line_tracers", "memory_limit", "pauses", "relief"),
+        *("return_points", "scoped_profiler", "stacks", "thread_filters", "timers"),
+    )
 )
-_RAISE_INTO_CODE = frozenset(_PACKAGE + os.path.join("engines", f"{name}.py") for name in _CALLED_IN_BETWEEN)
-"""Whose functions the interpreter calls in the middle of the user's code, where an interrupt may find them."""
+"""Files whose functions the interpreter calls in the middle of the user's code, where an interrupt may find them."""
 _REPEATS = _PACKAGE + os.path.join("cells", "repeat.py")
 
 
@@ -67,7 +70,7 @@ def cut_traceback(error: BaseException | None) -> None:
     entry = error.__traceback__ if error is not None else None
     while entry is not None:
         following = entry.tb_next
-        if following is not None and _file_of(following) in _RAISE_INTO_CODE:
+        if following is not None and _file_of(following) in CALLED_IN_BETWEEN:
             entry.tb_next = None
         elif following is not None and following.tb_next is not None and _file_of(following.tb_next) == _REPEATS:
             entry.tb_next = following.tb_next.tb_next or following

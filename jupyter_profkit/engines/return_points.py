@@ -28,7 +28,7 @@ from typing import Final
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool, tool_holders
 from jupyter_profkit.errors import EngineBusyError
 
-__all__ = ["ReturnPoints", "came_before_return_point"]
+__all__ = ["ReturnPoints", "are_told_after", "is_return_point"]
 
 _NAME: Final = "jupyter_profkit return points"
 _MOST: Final = 200
@@ -66,12 +66,14 @@ class ReturnPoints:
             self._tool, self.refill = None, _nothing
 
 
-def came_before_return_point(code: CodeType, tool: int) -> bool:
-    """Whether `code` is what is called at such a point, and `tool` had been told of the return by then.
+def is_return_point(code: CodeType) -> bool:
+    """Whether `code` is what is called at such a point."""
+    return code is _RETURN_POINT
 
-    What one tool's callback raises the tools with a lower id are not told of.
-    """
-    return code is _RETURN_POINT and all(other < tool for other, name in tool_holders().items() if name == _NAME)
+
+def are_told_after(tool: int) -> bool:
+    """Whether `tool` hears of a return first: what is raised at such a point, tools with a lower id do not hear of."""
+    return all(point < tool for point, name in tool_holders().items() if name == _NAME)
 
 
 def _callbacks() -> tuple[Callable[[], None], Callable[..., object]]:

@@ -39,7 +39,6 @@ from __future__ import annotations
 
 import cProfile
 import dis
-import functools
 import inspect
 import operator
 import sys
@@ -49,14 +48,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import starmap
 from types import CodeType, FrameType, MethodType
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import StatementSwitch, WithBlock
-from jupyter_profkit.engines.builtin_methods import StandIns, is_builtin_method
+from jupyter_profkit.engines.call_places import CallPlaces, is_told_unbound
 from jupyter_profkit.engines.other_threads import OtherThreads
-from jupyter_profkit.engines.return_points import came_before_return_point
+from jupyter_profkit.engines.return_points import are_told_after, is_return_point
 from jupyter_profkit.engines.shell_threads import frames_of, is_of_kernel
+from jupyter_profkit.engines.thread_filters import ThreadFilters
 from jupyter_profkit.engines.thread_profilers import CheckedThreads
 from jupyter_profkit.engines.tool_slots import MONITORING, claim_tool, release_tool
 from jupyter_profkit.source import is_user_file
@@ -72,13 +72,9 @@ _THROW: Final = "_pythrow_callback" if hasattr(cProfile.Profile, "_pythrow_callb
 _STRANGE_CALLS: Final = 100
 """Calls of code that is not the block's, after which it is no longer listened to until the block goes on."""
 
-_CALL_FUNCTION_EX: Final = dis.opmap["CALL_FUNCTION_EX"]
 _RESUME: Final = dis.opmap["RESUME"]
 _INTERRUPTS_COME_BEFORE_STARTS: Final = sys.version_info >= (3, 13)
 """Whether a function may be interrupted on its first instruction before its start is told; its end is told anyway."""
-
-_CALLS_OF_STAND_INS: Final = 1000
-"""Calls at a place that are heard if the first one was of something that may stand in for such a method."""
 
 
 def is_own_code(code: CodeType) -> bool:
@@ -98,10 +94,6 @@ class ScopedProfiler:
     block : the block that calls `start`, if its statements are to be told apart.
     threads : records those threads that the block starts.
     """
-
-    _has_lost_track: ClassVar = False
-    """Whether one of them ever did: from then on every call at every place is heard."""
-    _stand_ins: Final = StandIns()
 
     def __init__(
         self,
@@ -130,8 +122,7 @@ class ScopedProfiler:
         self._statements = StatementSwitch(block, self._enter_outermost, self._leave) if block is not None else None
         self._block_code = block.code if block is not None else None
         self._statement_codes = set(map(id, block.codes)) if block is not None else set()
-        self._filters: dict[str, Callable[..., None]] = {}
-        self._filtered_events: dict[CodeType, str] = {}
+        self._filters = ThreadFilters(0, {})
         self._silence: Final = dict.fromkeys(self._callbacks)
         self._codes: dict[int, CodeType] = {}
         self._fast: set[int] = set()
@@ -139,7 +130,7 @@ class ScopedProfiler:
         self._roots: set[int] = set()
         self._coroutines: set[int] = set()
         self._n_outermost = 0
-        self._n_heard: dict[tuple[int, int], int] = {}
+        self._places = CallPlaces()
         self.awaits = AwaitLedger()
         """What the user's coroutines did."""
         self._n_roots_open = 0
@@ -179,12 +170,9 @@ class ScopedProfiler:
             If there are no two free tool ids.
         """
         self._thread = threading.get_ident()
-        self._filters = {name: _on_thread(self._thread, name, callback) for name, callback in self._callbacks.items()}
-        self._filtered_events = {
-            filter_.__code__: name for name, filter_ in self._filters.items() if name.startswith("PY_")
-        }
+        self._filters = ThreadFilters(self._thread, self._callbacks)
         self._others.start()
-        self._stand_ins.look()
+        self._places.look()
         if self._threads is not None:
             self._threads.start()
         self._claim_tools()
@@ -229,28 +217,14 @@ class ScopedProfiler:
         is_fast = id(code) in self._fast
         if is_fast and threading.get_ident() != self._thread:
             return None
-        if type(called) is MethodType and _is_told_unbound(called, code, offset):
+        if type(called) is MethodType and is_told_unbound(called, code, offset):
             if is_fast:
                 self._check(code)
             called = called.__func__
         elif is_fast:
-            return self._hear_less(code, offset, called)
+            return None if self._places.is_heard_on(code, offset, called) else MONITORING.DISABLE
         self._call(code, offset, called, argument)
         return None
-
-    def _hear_less(self, code: CodeType, offset: int, called: object) -> object:
-        """What is to be heard of that place from now on.
-
-        Where a stand-in of such a method was called, the method itself may be called later: matplotlib's
-        figures are laid out by the code that draws them then.
-        """
-        if ScopedProfiler._has_lost_track:
-            return None
-        place = id(code), offset
-        n_calls = self._n_heard.get(place, 0)
-        if n_calls or self._stand_ins.may_be(called, code):
-            self._n_heard[place] = n_calls = n_calls + 1
-        return None if 0 < n_calls < _CALLS_OF_STAND_INS else MONITORING.DISABLE
 
     def _enter_outermost(self, code: CodeType, offset: int) -> None:
         self._n_outermost += 1
@@ -265,7 +239,8 @@ class ScopedProfiler:
         outermost = self._roots | self._statement_codes
         n_known = sum(entry.callcount for entry in self._profile.getstats() if id(entry.code) in outermost)
         self.lost_track = n_known < self._n_outermost
-        ScopedProfiler._has_lost_track |= self.lost_track
+        if self.lost_track:
+            CallPlaces.hear_all()
 
     # enrolling code
 
@@ -341,23 +316,25 @@ class ScopedProfiler:
     def _register_recorder(self) -> None:
         """Have the events of fast code go where they belong now."""
         registered = None
-        while registered is not self._recorder_callbacks:  # another thread may wake meanwhile
+        # Another thread may wake meanwhile, or be here while the measured one stops.
+        while (tools := self._tools) is not None and registered is not self._recorder_callbacks:
             registered = self._recorder_callbacks
-            self._register(self._recorder, registered)
+            self._register(tools[1], registered)
 
     @property
     def _recorder_callbacks(self) -> Mapping[str, Callable[..., object] | None]:
         if not self._is_on:
             return self._silence
-        return self._filters if self._others.are_awake else self._callbacks
+        return self._filters.callbacks if self._others.are_awake else self._callbacks
 
     # what the scout hears
 
     def _on_start(self, code: CodeType, offset: int) -> object:
         ident = threading.get_ident()
         if ident != self._thread:
-            self._meet_other_thread(ident, code)
-            self._begin_elsewhere(code, "_pystart_callback", offset)
+            if self._tools is not None:
+                self._meet_other_thread(ident, code)
+                self._begin_elsewhere(code, "_pystart_callback", offset)
         elif id(code) in self._fast and code is not self._block_code:
             return self._hear_of_fast_code()
         elif not self._begin(code, self._enter, offset) and not self._is_on:
@@ -418,12 +395,11 @@ class ScopedProfiler:
     def _was_interrupted(self, code: CodeType, offset: int, error: BaseException) -> bool:
         """Whether an interrupt came before the start of a call was told, or after its end was."""
         came_from = error.__traceback__.tb_next if error.__traceback__ is not None else None
-        event = self._filtered_events.get(came_from.tb_frame.f_code) if came_from is not None else None
-        if came_from is not None and event is not None:  # it came while we looked which thread it is
-            is_told = came_from.tb_lasti == _last_call(came_from.tb_frame.f_code)
-            return is_told is event.endswith(("RETURN", "YIELD"))
-        if came_from is not None and came_before_return_point(came_from.tb_frame.f_code, self._recorder):
-            return True
+        is_over = self._filters.is_over(came_from) if came_from is not None else None
+        if is_over is not None:
+            return is_over
+        if came_from is not None and is_return_point(came_from.tb_frame.f_code):
+            return self._tools is None or are_told_after(self._recorder)
         return _INTERRUPTS_COME_BEFORE_STARTS and code.co_code[offset] == _RESUME
 
     def _on_leave(self, code: CodeType, offset: int, value: object) -> None:
@@ -563,38 +539,6 @@ class ScopedProfiler:
             if id(open_frame.f_code) in self._codes:
                 code = self._recorded_as(open_frame.f_code, open_frame)
                 self._leave(code, 0, None)  # cProfile ignores it when no call is open
-
-
-def _is_told_unbound(method: MethodType, code: CodeType, offset: int) -> bool:
-    """Whether the end of its call is told of a built-in function, for which cProfile takes no bound method."""
-    return is_builtin_method(method) and code.co_code[offset] != _CALL_FUNCTION_EX
-
-
-def _on_thread(thread: int, event: str, callback: Callable[..., None]) -> Callable[..., None]:
-    """What calls `callback` on that thread and does nothing on others, as quickly as Python can."""
-    get_ident = threading.get_ident
-
-    def begin(code: CodeType, offset: int) -> None:
-        if get_ident() == thread:
-            callback(code, offset)
-
-    def end(code: CodeType, offset: int, value: object) -> None:
-        if get_ident() == thread:
-            callback(code, offset, value)
-
-    def call(code: CodeType, offset: int, called: object, argument: object) -> None:
-        if get_ident() == thread:
-            callback(code, offset, called, argument)
-
-    by_event: dict[str, Callable[..., None]] = dict.fromkeys(("PY_START", "PY_RESUME"), begin)
-    by_event |= dict.fromkeys(("PY_RETURN", "PY_YIELD"), end)
-    return by_event.get(event, call)
-
-
-@functools.cache
-def _last_call(code: CodeType) -> int:
-    """Where in one of these it is that the callback is called."""
-    return max(each.offset for each in dis.get_instructions(code) if each.opname == "CALL")
 
 
 def _missing(*_: object) -> None:

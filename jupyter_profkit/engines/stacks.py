@@ -29,7 +29,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
@@ -43,7 +42,7 @@ from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.shell_threads import frames_of
 from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
-from jupyter_profkit.source import is_user_file, label_of, line_range, source_lines
+from jupyter_profkit.source import CALLED_IN_BETWEEN, is_user_file, label_of, line_range, source_lines
 
 __all__ = ["AWAITING", "OUTSIDE", "Meanwhile", "StackSampler", "fold", "package_of"]
 
@@ -65,14 +64,6 @@ _LONGEST_PAUSE: Final = 10
 _LONGEST_SOURCE: Final = 80
 
 
-_CALLBACKS: Final = frozenset(
-    str(Path(__file__).with_name(f"{name}.py"))
-    for name in (
-        *("await_tracer", "blocks", "line_ledger", "line_tracers", "pauses", "relief"),
-        *("return_points", "scoped_profiler"),
-    )
-)
-"""Files whose functions the interpreter calls on behalf of the measured code."""
 _DEEPEST_CALLBACK: Final = 12
 
 
@@ -395,7 +386,11 @@ def _looked_on(frame: FrameType | None) -> FrameType | None:
     """
     found = frame
     for each in itertools.islice(frames_of(frame), _DEEPEST_CALLBACK):
-        if each.f_code.co_filename in _CALLBACKS and each.f_back is not None and not is_own_code(each.f_back.f_code):
+        if (
+            each.f_code.co_filename in CALLED_IN_BETWEEN
+            and each.f_back is not None
+            and not is_own_code(each.f_back.f_code)
+        ):
             found = each.f_back
     return found
 

@@ -25,6 +25,7 @@ import pytest
 import jupyter_profkit.cells.prologue  # noqa: F401 - imported before it is measured
 from jupyter_profkit import cprofile
 from jupyter_profkit.engines import scoped_profiler, tool_slots
+from jupyter_profkit.engines.call_places import CallPlaces
 from jupyter_profkit.engines.functions import FunctionEngine, PlainProfiler
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.errors import EngineBusyError
@@ -560,7 +561,7 @@ def drawn_on(canvas):
 
 @pytest.mark.parametrize("sketched", [Sketch().measure, lambda: None, functools.partial(int)])
 def test_a_method_of_a_builtin_may_come_where_a_stand_in_was_called(monkeypatch, sketched):
-    monkeypatch.setattr(ScopedProfiler._stand_ins, "_names", frozenset({"measure"}))
+    monkeypatch.setattr(CallPlaces._stand_ins, "_names", frozenset({"measure"}))
     sketch, canvas = types.SimpleNamespace(measure=sketched), Canvas()
 
     def block():
@@ -594,7 +595,7 @@ def test_matplotlibs_figures_which_are_laid_out_before_they_are_drawn_hide_nobod
 
 @needs_scoped
 def test_where_cprofile_loses_track_it_is_said_and_the_next_run_is_right(monkeypatch):
-    monkeypatch.setattr(ScopedProfiler, "_has_lost_track", False)
+    monkeypatch.setattr(CallPlaces, "_hears_all", False)
 
     def block():
         with cprofile(no_flame=True) as profile:
@@ -842,14 +843,14 @@ def test_events_are_filtered_only_while_a_thread_of_the_shell_is_awake():
     profiler.start()
     try:
         json.dumps([1], indent=1)
-        filtered.append(profiler._recorder_callbacks is profiler._filters)
+        filtered.append(profiler._recorder_callbacks is profiler._filters.callbacks)
         paused.set()
         called.wait()
-        filtered.append(profiler._recorder_callbacks is profiler._filters)
+        filtered.append(profiler._recorder_callbacks is profiler._filters.callbacks)
         profiler._others._n_until_look = profiler._others._n_between_looks = 20
         while profiler._others.is_shell_awake:  # until the thread sleeps, and somebody looks
             json.dumps([1], indent=1)
-        filtered.append(profiler._recorder_callbacks is profiler._filters)
+        filtered.append(profiler._recorder_callbacks is profiler._filters.callbacks)
         for _ in range(50):
             json.dumps([1], indent=1)
     finally:

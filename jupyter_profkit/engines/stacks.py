@@ -7,7 +7,8 @@
     sampler.tree()              a CallTree
 
 * A sample weighs the time since the one before. A call of a C function that holds the
-  interpreter delays the sample to its end, and so is charged with all it took.
+  interpreter delays the sample to its end, and so is charged with all it took. After an
+  operator, `return_points` or `ended_calls` see to it that it is.
 * The stack is read outward to the cell's statement, or to the frame that holds the
   block. Samples without either are of the event loop: if the user's code is on the
   stack it is a task, which begins there; if not, the cell waits.

@@ -54,7 +54,7 @@ def holding(cls, **attributes):
 
 def look(space, name="b"):
     """The chains of an object; the list with it is not told."""
-    return find_holders([space[name]], Holders(None, space), name)
+    return find_holders([space[name]], Holders(None, space), name, 60.0)
 
 
 def array(values, is_writable=True):

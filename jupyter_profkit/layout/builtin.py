@@ -52,6 +52,8 @@ def place(
     sizes: Mapping[int, tuple[float, float]],
     gap: float = _GAP,
     drops: Mapping[Arc, float] | None = None,
+    *,
+    label_room: float | None = None,
 ) -> Places:
     """Places for boxes of any size, in layers from left to right.
 
@@ -62,6 +64,7 @@ def place(
     sizes : width and height of each box, points.
     gap : between the boxes of a layer, points.
     drops : how far below the middle of its source the middle of a target is wanted, points.
+    label_room : what the label of an arrow takes between two layers, points; by default its width.
     """
     turned = _closing_arcs(ids, edges)
     arcs = sorted({_direction(edge, turned) for edge in edges if edge.source != edge.target})
@@ -72,17 +75,41 @@ def place(
     near = _neighbours(chains, drops or {})
     _order(layers, near)
     ys = _heights(layers, near, sizes, gap)
-    xs = _columns(layers, sizes, _label_room(edges, rank, turned, len(layers)))
+    room = _label_room(edges, rank, turned, len(layers)) if label_room is None else [label_room] * len(layers)
+    xs = _columns(layers, sizes, room)
     halves = {x: max(sizes[node][0] for node in layer) / 2 for x, layer in zip(xs, layers, strict=True) if layer}
     return Places({node: (xs[rank[node]], ys[node]) for node in rank}, sizes, halves, chains, turned)
 
 
 def lay_out(view: GraphView) -> Drawing:
     """Where everything goes."""
-    places = place([node.id for node in view.nodes], view.edges, boxes(view))
+    ids, sizes = [node.id for node in view.nodes], boxes(view)
+    if view.direction == "down":  # the same with both axes exchanged
+        flat = {node: (height, width) for node, (width, height) in sizes.items()}
+        places = place(ids, view.edges, flat, label_room=EDGE_SIZE)
+    else:
+        places = place(ids, view.edges, sizes)
     nodes = tuple(PlacedNode(node, *places.at[node.id], *places.sizes[node.id]) for node in view.nodes)
     edges = tuple(_arrow(edge, places.turned, places.chains, places.at, places.sizes) for edge in view.edges)
+    if view.direction == "down":
+        nodes, edges = tuple(map(_turned_node, nodes)), tuple(map(_turned_edge, edges))
     return _framed(nodes, edges)
+
+
+def _turned_node(placed: PlacedNode) -> PlacedNode:
+    return PlacedNode(placed.node, placed.y, placed.x, placed.height, placed.width)
+
+
+def _turned_edge(placed: PlacedEdge) -> PlacedEdge:
+    label_at = _exchanged(placed.label_at) if placed.label_at is not None else None
+    if label_at is not None and placed.edge.source == placed.edge.target:  # beside the loop, not behind it
+        half = label_width(clip(placed.edge.label, "edge"), EDGE_SIZE) / 2
+        label_at = label_at[0] + _LOOP + half, label_at[1] - half - _LOOP / 2
+    return PlacedEdge(placed.edge, tuple(map(_exchanged, placed.points)), _exchanged(placed.tip), label_at)
+
+
+def _exchanged(point: Point) -> Point:
+    return point[1], point[0]
 
 
 def _closing_arcs(ids: Sequence[int], edges: Iterable[GraphEdge]) -> frozenset[Arc]:

@@ -39,7 +39,8 @@ def quoted(text: str) -> str:
 
 
 def _statements(view: GraphView) -> Iterator[str]:
-    yield 'graph [rankdir="LR" bgcolor="transparent" nodesep="0.2" ranksep="0.45" pad="0.1"]'
+    direction = {"right": "LR", "down": "TB"}[view.direction]
+    yield f'graph [rankdir="{direction}" bgcolor="transparent" nodesep="0.2" ranksep="0.45" pad="0.1"]'
     yield f'node [shape="box" fontname="{_FACE}" fontsize="{TEXT_SIZE:g}" fixedsize="true"]'
     colours = f'color="{EDGE_COLOUR}" fontcolor="{LABEL_COLOUR}"'
     yield f'edge [fontname="{_FACE}" fontsize="{EDGE_SIZE:g}" {colours} arrowsize="0.6"]'

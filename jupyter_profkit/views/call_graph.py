@@ -107,7 +107,7 @@ def graph_view(graph: CallGraph) -> GraphView:
         GraphNode(node.id, node.function, _figures(graph, node), _role(node, hottest)) for node in graph.nodes
     )
     edges = tuple(GraphEdge(edge.source, edge.target, _edge_label(edge)) for edge in _edges(graph))
-    return GraphView("", _finding(graph), nodes, edges, tuple(_words(graph)))
+    return GraphView("", _finding(graph), nodes, edges, tuple(_words(graph)), direction="down")
 
 
 def _role(node: CallNode, hottest: CallNode | None) -> str:

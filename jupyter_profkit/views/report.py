@@ -190,6 +190,8 @@ class GraphView:
     edges: tuple[GraphEdge, ...]
     words: tuple[str, ...] = ()
     """The same graph as indented text."""
+    direction: Literal["right", "down"] = "right"
+    """Where most arrows lead: chains of many boxes are easier to read downward."""
 
 
 Mark = Literal["", "new", "gone", "changed"]

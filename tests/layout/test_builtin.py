@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
 from jupyter_profkit.layout.builtin import lay_out
+from jupyter_profkit.layout.drawing import box_size
 from jupyter_profkit.views.report import GraphEdge, GraphNode, GraphView
 
 
@@ -36,6 +38,8 @@ def overlaps(a, b) -> bool:
         cyclic(60, 120),
         cyclic(40, 30, 1),
         cyclic(9, 60, 2),
+        replace(cyclic(60, 120), direction="down"),
+        replace(graph(1, (0, 0)), direction="down"),
     ],
 )
 def test_boxes_never_overlap_and_everything_is_in_the_frame(view):
@@ -46,6 +50,18 @@ def test_boxes_never_overlap_and_everything_is_in_the_frame(view):
         assert node.height / 2 <= node.y <= drawing.height - node.height / 2
     for edge in drawing.edges:
         assert all(math.isfinite(x) and 0 <= x <= drawing.width and 0 <= y <= drawing.height for x, y in edge.points)
+
+
+def test_arrows_run_downward_where_that_is_asked_for():
+    view = replace(graph(5, (0, 1), (1, 2), (0, 2), (3, 2), (2, 4), (4, 4)), direction="down")
+    drawing = lay_out(view)
+    placed = {node.node.id: node for node in drawing.nodes}
+    assert placed[0].y < placed[1].y < placed[2].y < placed[4].y
+    assert all((node.width, node.height) == box_size(node.node) for node in drawing.nodes)
+    for edge in drawing.edges[:5]:
+        source, target = placed[edge.edge.source], placed[edge.edge.target]
+        assert edge.points[0] == pytest.approx((source.x, source.y + source.height / 2))
+        assert edge.tip == pytest.approx((target.x, target.y - target.height / 2))
 
 
 def test_arrows_run_from_left_to_right_where_there_is_no_cycle():

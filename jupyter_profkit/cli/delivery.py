@@ -27,7 +27,7 @@ def deliver(
     result : what was measured.
     values : the options.
     display : names of the options that only change what is shown.
-    save : writes the result to a path, if not as `Result.save` does.
+    save : writes the result to a path, if not as `Result.save` does; text and pages are the report that is printed.
     before : an earlier result that the report compares it with.
 
     Raises
@@ -35,6 +35,7 @@ def deliver(
     ProfkitError, OSError
         If a file cannot be written; after the other files and the report.
     """
+    from jupyter_profkit.export import save_report
     from jupyter_profkit.render.text import print_report
     from jupyter_profkit.views.beside import report_beside
 
@@ -42,7 +43,7 @@ def deliver(
     failures: list[ProfkitError | OSError] = []
     for path in values.get("dump", ()):
         try:
-            print(f"wrote {(save or result.save)(path)}")
+            print(f"wrote {save_report(report, path) or (save or result.save)(path)}")
         except (ProfkitError, OSError) as error:
             failures.append(error)
     if not values.get("quiet"):

@@ -4,6 +4,7 @@
     save(profile, "run.dat")        what `mprof` reads: timelines
     save(profile, "run.prof")       what `pstats` reads: time profiles
     save(profile, "run.speedscope.json"), save(profile, "run.collapsed.txt")    its stacks
+    save_report(report, "run.html") a report as it is shown, with its options and comparison
     load("run.json")                whatever `save`, `mprof run` or cProfile wrote
 
 A recording is data: nothing in it is executed.
@@ -14,12 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_profkit.errors import OptionError, RecordingError
 from jupyter_profkit.model.result import Result
 
-__all__ = ["load", "save", "suffixes_of"]
+if TYPE_CHECKING:
+    from jupyter_profkit.views.report import Report
+
+__all__ = ["load", "save", "save_report", "suffixes_of"]
 
 _TABLES: Final = frozenset(
     {
@@ -71,6 +75,19 @@ def save(result: Result, path: str | Path) -> Path:
         raise OptionError(f"{target.name or path}: the suffix must be one of {', '.join(suffixes_of(result.kind))}")
     write: Callable[[Any, Path], None] = getattr(import_module(f"{__name__}.{module}"), function)
     write(result, target)
+    return target
+
+
+def save_report(report: Report, path: str | Path) -> Path | None:
+    """Write a report as it is shown, if the suffix of `path` is that of text or a page, and return the path."""
+    target = Path(path).expanduser()
+    suffix = _suffix(target)
+    if suffix not in {".txt", ".html"}:
+        return None
+    from jupyter_profkit.export import document
+
+    write = document.write_report_as_text if suffix == ".txt" else document.write_report_as_html
+    write(report, target)
     return target
 
 

@@ -9,8 +9,9 @@ from jupyter_profkit.render.escaping import escape_attribute
 from jupyter_profkit.render.html import render_report as render_html
 from jupyter_profkit.render.text import render_report as render_text
 from jupyter_profkit.views import report_of
+from jupyter_profkit.views.report import Report
 
-__all__ = ["write_html", "write_text"]
+__all__ = ["write_html", "write_report_as_html", "write_report_as_text", "write_text"]
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
@@ -21,10 +22,17 @@ _PAGE = """<!DOCTYPE html>
 
 def write_text(result: Result, path: Path) -> None:
     """Write the report as plain text, 120 columns wide."""
-    path.write_text(render_text(report_of(result), 120) + "\n", encoding="utf-8")
+    write_report_as_text(report_of(result), path)
 
 
 def write_html(result: Result, path: Path) -> None:
     """Write the report as a page that opens without a network."""
-    report = report_of(result)
+    write_report_as_html(report_of(result), path)
+
+
+def write_report_as_text(report: Report, path: Path) -> None:
+    path.write_text(render_text(report, 120) + "\n", encoding="utf-8")
+
+
+def write_report_as_html(report: Report, path: Path) -> None:
     path.write_text(_PAGE.format(title=escape_attribute(report.title), body=render_html(report)), encoding="utf-8")

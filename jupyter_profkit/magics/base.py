@@ -170,6 +170,7 @@ class ProfkitMagics(Magics):
 
         `show` displays the report, if not IPython's `display` as a new output.
         """
+        from jupyter_profkit.export import save_report
         from jupyter_profkit.views.beside import report_beside
 
         remember(result)
@@ -178,7 +179,8 @@ class ProfkitMagics(Magics):
         report = report_beside(result, before, **values.only(self.display_options))
         for path in values.get("dump", ()):
             with complaints():
-                print(f"wrote {self.save(result, Path(path).expanduser(), values)}")  # noqa: T201
+                written = save_report(report, path) or self.save(result, Path(path).expanduser(), values)
+                print(f"wrote {written}")  # noqa: T201
         if values.get("text_file"):
             with complaints():
                 path = Path(values.text_file).expanduser()

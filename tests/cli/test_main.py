@@ -268,8 +268,11 @@ def test_every_option_of_the_time_magic_works_in_a_shell(tmp_path: Path) -> None
     assert "built-in" not in answer.stdout
     assert all(path.stat().st_size > 0 for path in files)
     assert (tmp_path / "run.txt").read_text().strip() in answer.stdout
-    again = call("cprofile", "--no-flame", "--compare", tmp_path / "run.json", tmp_path / "s.py")
+    assert "Functions by cumulative time" in (tmp_path / "run.html").read_text()
+    page = tmp_path / "again.html"
+    again = call("cprofile", "--no-flame", "--compare", tmp_path / "run.json", "-D", page, tmp_path / "s.py")
     assert "Compared with s.py" in again.stdout
+    assert "Compared with s.py" in page.read_text()
     assert "Flame graph" not in again.stdout.split("Statements")[1]
 
 

@@ -413,6 +413,11 @@ def test_a_run_is_compared_with_an_earlier_one_of_a_variable_or_a_file(kernel: K
         (row,) = [line for line in reply.reports[0].splitlines() if "15 → 67" in line]
         assert "+52" in row
         assert row.endswith("notebook(fib)")
+    files = (tmp_path / "shown.html", tmp_path / "shown.txt")
+    kernel.run(f"%%cprofile -q --compare few -s ncalls -l 3 -D {files[0]} -D {files[1]}\nfib(8)")
+    for file in files:  # as it would be shown
+        assert "Compared with " in file.read_text()
+        assert "Functions by calls" in file.read_text()
     change = "next(c for c in few.diff(many).changes if c.function == 'fib')"
     assert kernel.value(f"({change}.status, {change}.change('ncalls'))") == "('', 52)"
 

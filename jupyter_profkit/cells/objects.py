@@ -190,6 +190,6 @@ def _parts(holders: Sequence[MemoryHolder], counts: HoldingCounts, memory: Proce
 
 def _weighing_notes(cast: Cast, memory: ProcessMemory) -> Iterator[str]:
     if cast.n_left_out:
-        yield f"Not listed: {cast.n_left_out} variables that name a module, class or function of a library."
+        yield f"Not listed: {counted(cast.n_left_out, 'name')} of modules, classes and functions of libraries."
     if memory.free_c is None:
         yield "This system does not tell what is free in its C library; that is in the last line."

@@ -25,6 +25,7 @@ from jupyter_profkit.errors import TargetError
 from jupyter_profkit.model.references import ReferenceGraph, TypeCounts
 from jupyter_profkit.model.session import Method, Session
 from jupyter_profkit.source import running_shell
+from jupyter_profkit.views.words import counted
 
 __all__ = [
     "count_types",
@@ -93,7 +94,7 @@ def draw_references(
 
 def _read_how(walk: Walk, *, back: bool) -> str:
     source = "gc.get_referrers" if back else "gc.get_referents"
-    how = f"breadth-first over {source}, {walk.n_references:,} references read"
+    how = f"breadth-first over {source}, {counted(walk.n_references, 'reference')} read"
     if walk.n_hidden:
         how += f"; not drawn: {walk.n_hidden:,} to classes and to the globals and code of functions"
     return how

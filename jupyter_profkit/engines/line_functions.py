@@ -77,12 +77,17 @@ def _claim(function: _Function) -> tuple[bool, int]:
 def _function_lines(function: _Function, stats: dict[int, LineStats], members: list[CodeLines]) -> FunctionLines:
     filename, name, first = function
     text = source_lines(filename)
-    linenos = range(1, len(text) + 1) if name == "<module>" else _block_of(text, first, stats)
+    linenos = range(1, _last_line(text) + 1) if name == "<module>" else _block_of(text, first, stats)
     records = tuple(
         _record(lineno, as_typed(text[lineno - 1]) if lineno <= len(text) else "", stats.get(lineno))
         for lineno in sorted({*linenos, *stats})
     )
     return FunctionLines(name, filename, label_of(filename), records, sum(lines.n_calls for lines in members))
+
+
+def _last_line(text: list[str]) -> int:
+    """The number of the last line that says anything; a cell that is typed in a terminal ends in an empty one."""
+    return max((lineno for lineno, line in enumerate(text, 1) if line.strip()), default=0)
 
 
 def _block_of(text: list[str], first: int, stats: dict[int, LineStats]) -> range:

@@ -17,7 +17,7 @@ from jupyter_profkit.units import format_change, format_mib, format_seconds, for
 from jupyter_profkit.views.emphasis import LEAST_MEMORY, heaviest
 from jupyter_profkit.views.heap_notes import heap_notes
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, TextView, Unit, View, warning_of
-from jupyter_profkit.views.words import clip, headed
+from jupyter_profkit.views.words import clip, counted, headed
 
 __all__ = ["report"]
 
@@ -258,7 +258,7 @@ def _footer(records: Sequence[LineRecord], kept: Sequence[LineRecord]) -> str:
     if not left_out:
         return ""
     change = sum(record.self_increment or 0 for record in left_out)
-    lines = "1 line" if len(left_out) == 1 else f"{len(left_out)} lines"
+    lines = counted(len(left_out), "line")
     return f"{lines} not shown, {format_change(change)} by {'itself' if len(left_out) == 1 else 'themselves'}"
 
 
@@ -343,5 +343,5 @@ def _method(profile: LineMemoryProfile) -> Iterator[str]:
     method = profile.method
     yield method.engine
     cost = f", about {format_seconds(method.overhead)} of measuring" if method.overhead is not None else ""
-    yield f"{method.n_events:,} looks{cost}"
+    yield f"{counted(method.n_events, 'look')}{cost}"
     yield f"resident {format_size(profile.rss_start)} at the start, {format_size(profile.rss_end)} at the end"

@@ -18,7 +18,7 @@ from jupyter_profkit.source import place_of
 from jupyter_profkit.units import format_change, format_mib, format_size
 from jupyter_profkit.views.emphasis import LEAST_MEMORY, heaviest
 from jupyter_profkit.views.report import Cell, Column, Report, Row, TableView, Unit, warning_of
-from jupyter_profkit.views.words import clip
+from jupyter_profkit.views.words import clip, counted
 
 __all__ = ["report"]
 
@@ -166,7 +166,7 @@ def _footer(changes: Sequence[LineChange], kept: Sequence[LineChange]) -> str:
     if not left_out:
         return ""
     total = sum(change.change("self_increment") or 0 for change in left_out)
-    return f"{len(left_out)} lines not shown, which changed by {format_change(total)} themselves"
+    return f"{counted(len(left_out), 'line')} not shown, which changed by {format_change(total)} themselves"
 
 
 def _notes(comparison: LineMemoryComparison, n_functions: int) -> Iterator[str]:

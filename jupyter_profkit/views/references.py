@@ -36,7 +36,7 @@ from jupyter_profkit.views.report import (
     Unit,
     warning_of,
 )
-from jupyter_profkit.views.words import counted, headed, listed, with_article
+from jupyter_profkit.views.words import counted, headed, listed, plural, with_article
 
 __all__ = ["graph_view", "report"]
 
@@ -206,7 +206,7 @@ def _counts_report(counts: TypeCounts, limit: int | None) -> Report:
     records = counts.records[: limit or None]
     headline = f"{counts.n_objects:,} objects"
     if records:
-        headline += f"; most of them {' and '.join(_plural(record.type) for record in records[:2])}."
+        headline += f"; most of them {' and '.join(f'{record.type} objects' for record in records[:2])}."
     return Report(
         title=counts.session.title,
         headline=headline,
@@ -271,12 +271,9 @@ def _growth_headline(growth: TypeGrowth) -> str:
     others = len(records) - 1
     more = f"; {counted(others, 'other type')} grew too" if others else ""
     if first.growth <= 0:
-        return f"Since {growth.since}: as many objects went as came; {first.new:,} {_plural(first.type)} are new."
-    return f"Since {growth.since}: {first.growth:,} more {_plural(first.type)}{more}."
-
-
-def _plural(name: str) -> str:
-    return f"{name} objects"
+        new = f"{counted(first.new, f'{first.type} object')} {'is' if first.new == 1 else 'are'} new"
+        return f"Since {growth.since}: as many objects went as came; {new}."
+    return f"Since {growth.since}: {first.growth:,} more {plural(f'{first.type} object', first.growth)}{more}."
 
 
 def _columns(*counts: str) -> tuple[Column, ...]:

@@ -16,6 +16,7 @@ from jupyter_profkit.views.timeline_curves import (
     peak_of,
     samples_within,
 )
+from jupyter_profkit.views.words import counted
 
 __all__ = ["headline", "method", "notes_on_window", "peak_label", "words"]
 
@@ -90,7 +91,7 @@ def _end_in_words(change: int) -> str:
 
 def method(timeline: MemoryTimeline) -> Iterator[str]:
     yield timeline.method.engine
-    yield f"{timeline.method.n_events} samples" + (
+    yield counted(timeline.method.n_events, "sample") + (
         f", one every {format_seconds(timeline.interval)} as asked" if timeline.interval else ""
     )
     if timeline.exact_peak is not None:

@@ -65,7 +65,7 @@ def test_memory_that_was_never_touched_is_told_as_not_resident(monkeypatch: pyte
 def test_libraries_are_not_listed_but_counted() -> None:
     memory = weigh(np=np, dumps=json.dumps, array=np.ndarray, x=1)
     assert [one.name for one in memory.holders if one.kind == "variable"] == ["x"]
-    assert any("3 variables that name a module" in note for note in memory.method.notes)
+    assert any("3 names of modules, classes and functions of libraries" in note for note in memory.method.notes)
 
 
 def test_outputs_errors_and_history_are_ipythons() -> None:

@@ -105,6 +105,7 @@ def test_growth_says_since_when():
     assert report(growth(("list", 10, 7), ("set", 2, 1))).headline == (
         "Since the last %objgrowth: 7 more list objects; 1 other type grew too."
     )
+    assert report(growth(("list", 10, 1))).headline == "Since the last %objgrowth: 1 more list object."
     assert report(growth()).headline == "Nothing grew since the last %objgrowth."
     assert "first count" in report(growth(("list", 10, 10), since="")).headline
     assert report(growth(title="In [7]", since="the start of In [7]")).title == "%%objgrowth  In [7]"

@@ -7,8 +7,9 @@
 * It is a group of its own, so that an interrupt is passed on by us: first as
   SIGINT, so that it can end as it likes, then, if it does not, less politely.
   No other process is ever sent a signal.
-* Python scripts run behind `engines.bootstrap`, which records what they mark with
-  memory_profiler's ``@profile``; other programs run as they are.
+* Python scripts, and what ``python script.py`` and ``python -m module`` run, stand
+  behind `engines.bootstrap`, which records what they mark with memory_profiler's
+  ``@profile``; other programs run as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import codecs
 import contextlib
 import locale
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -40,6 +42,8 @@ from jupyter_profkit.units import format_seconds
 
 __all__ = ["ScriptRun", "run_script"]
 
+_PYTHON = re.compile(r"python(3(\.\d+)?)?(\.exe)?")
+_FLAGS = re.compile(r"-[bBdEIOPqsSuv]+")
 _POLITE = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0))
 _LAST_WAIT = 2.0
 _FLUSH_EVERY = 0.05
@@ -76,7 +80,8 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
         raise OptionError("%mprof_run takes a script and its arguments: %mprof_run train.py --epochs 2")
     with tempfile.TemporaryDirectory(prefix="jupyter_profkit-", ignore_cleanup_errors=True) as folder:
         marks = Path(folder) / "marks"
-        process = _start(_command(arguments, marks))
+        program = _program(arguments, marks)
+        process = _start(program.command)
         engine = TimelineEngine(
             process.pid,
             interval=values.interval,
@@ -89,7 +94,7 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
         try:
             engine.start()
             started = time.time()
-            meanwhile = Meanwhile(engine, Path(arguments[0]).name, values)
+            meanwhile = Meanwhile(engine, program.title, values)
             try:
                 follower.follow(meanwhile)
             finally:
@@ -99,7 +104,8 @@ def run_script(arguments: Sequence[str], values: Values) -> ScriptRun:
             follower.end()
             engine.stop()
         _add_marks(engine, marks, process.pid)
-    session = Session(Path(arguments[0]).name, started, engine.stopped - engine.started, follower.outcome(arguments[0]))
+    outcome = follower.outcome(program.name)
+    session = Session(program.title, started, engine.stopped - engine.started, outcome)
     timeline = _as_started_by_the_user(engine.timeline(session, command=shlex.join(arguments)), marks)
     return ScriptRun(timeline, process.returncode, meanwhile.show, follower.interrupted)
 
@@ -111,16 +117,41 @@ def _as_started_by_the_user(timeline: MemoryTimeline, marks: Path) -> MemoryTime
     return replace(timeline, processes=processes)
 
 
-def _command(arguments: Sequence[str], marks: Path) -> list[str]:
-    """What to execute: a Python script behind the bootstrap, a program as it is."""
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What to execute."""
+
+    command: list[str]
+    name: str
+    """As the user typed it: the script, the module, or the program."""
+    title: str
+
+
+def _program(arguments: Sequence[str], marks: Path) -> _Program:
+    """A Python script or module behind the bootstrap, another program as it is."""
     name, *rest = arguments
     path = Path(name).expanduser()
-    if path.is_file() and (path.suffix in {".py", ".pyw"} or not os.access(path, os.X_OK)):
-        return [sys.executable, bootstrap.__file__, str(marks), str(path), *rest]
-    program = shutil.which(path)
-    if program is None:
+    if _is_script(path):
+        return _Program([sys.executable, bootstrap.__file__, str(marks), str(path), *rest], name, path.name)
+    found = shutil.which(path)
+    if found is None:
         raise TargetError(f"there is no script or program {name!r} (looked in {Path.cwd()} and on the PATH)")
-    return [program, *rest]
+    n_flags = _n_flags(rest) if _PYTHON.fullmatch(path.name) else len(rest)
+    flags, run = rest[:n_flags], rest[n_flags:]
+    if run[:1] == ["-m"] and len(run) > 1:
+        return _Program([found, *flags, bootstrap.__file__, str(marks), *run], f"-m {run[1]}", run[1])
+    if run and _is_script(Path(run[0]).expanduser()):
+        return _Program([found, *flags, bootstrap.__file__, str(marks), *run], run[0], Path(run[0]).name)
+    return _Program([found, *rest], name, path.name)
+
+
+def _is_script(path: Path) -> bool:
+    return path.is_file() and (path.suffix in {".py", ".pyw"} or not os.access(path, os.X_OK))
+
+
+def _n_flags(words: Sequence[str]) -> int:
+    """How many of the words after ``python`` are flags of its own that take no value."""
+    return next((n for n, word in enumerate(words) if not _FLAGS.fullmatch(word)), len(words))
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """What a script's process runs before the script, so that its marks are recorded.
 
     python bootstrap.py MARKS script.py [argument ...]
+    python bootstrap.py MARKS -m module [argument ...]
 
 * The script finds ``profile`` among the builtins, as under ``mprof run``, and
   ``from memory_profiler import profile`` gives it the same: calls are marked
@@ -301,25 +302,45 @@ def show_without_our_frames(kind: type[BaseException], error: BaseException, tra
 def main() -> None:
     ours = sys.modules["__main__"]
     marks = Marks(sys.argv[1])
-    script = sys.argv[2]
     sys.argv = sys.argv[2:]
-    if not getattr(sys.flags, "safe_path", False):
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
     install(marks)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # as in a terminal
     sys.excepthook = show_without_our_frames
     atexit.register(marks.note_high_water)
-    path = os.path.abspath(script)
-    module = make_main(path)
     sys.modules[_NAME].ours = ours  # type: ignore[attr-defined]  # which keeps this module's names alive
-    sys.modules["__main__"] = module
-    source = read_source(path)
-    if (
-        sys.platform != "linux" and b"profile" in source
-    ):  # psutil is imported before, and not as part of, the first mark
-        marks.rss()
+    run = ready_module() if sys.argv[0] == "-m" else ready_script(sys.argv[0], marks)
     os.read(0, 1)
-    exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - as Python runs a script
+    run()
+
+
+def ready_script(script: str, marks: Marks) -> Callable[[], object]:
+    """What runs it, as ``python script.py`` does."""
+    begin_path_with(os.path.dirname(os.path.realpath(script)))
+    path = os.path.abspath(script)
+    sys.modules["__main__"] = module = make_main(path)
+    with open(path, "rb") as file:
+        source = file.read()
+    if sys.platform != "linux" and b"profile" in source:
+        marks.rss()  # imports psutil, which the first mark would otherwise do
+    return lambda: exec(compile(source, path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - the user's own
+
+
+def ready_module() -> Callable[[], object]:
+    """What runs the module that the arguments name, as ``python -m`` does, by the same function."""
+    import runpy
+
+    begin_path_with(os.getcwd())  # noqa: PTH109
+    _, name, *arguments = sys.argv
+    sys.argv = [name, *arguments]
+    module: Any = type(sys)("__main__")
+    module.__builtins__ = builtins
+    sys.modules["__main__"] = module
+    return lambda: runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+
+
+def begin_path_with(folder: str) -> None:
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = folder
 
 
 def make_main(path: str) -> Any:
@@ -332,11 +353,6 @@ def make_main(path: str) -> Any:
     module.__cached__ = None
     module.__loader__ = SourceFileLoader("__main__", path)
     return module
-
-
-def read_source(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from subprocess import CalledProcessError
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from jupyter_profkit.model.timeline import MemoryTimeline
 
 __all__ = ["TimelineMagics"]
+
+E = TypeVar("E", bound=BaseException)
 
 _PICTURES = {".png": "png", ".svg": "svg"}
 
@@ -60,8 +63,11 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         with usage_errors():
             run = run_script(_words(values.rest), values)
             self.deliver(run.timeline, values, show=run.show)
+        self.shell.user_ns["_exit_code"] = run.returncode  # as after !command
         if run.interrupted:
-            raise _interrupt_of(run.timeline.session.title)
+            raise _in_one_line(KeyboardInterrupt(f"{run.timeline.session.title} was interrupted"))
+        if values.exit_code and run.returncode:
+            raise _in_one_line(CalledProcessError(run.returncode, run.timeline.command))
         return run.timeline if values.return_result else None
 
     mprof_run.__doc__ = MPROF_RUN.help()
@@ -133,11 +139,10 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         return super().save(result, path, values)  # type: ignore[no-any-return]
 
 
-def _interrupt_of(script: str) -> KeyboardInterrupt:
+def _in_one_line(error: E) -> E:
     """What ends the cell; it is drawn without a traceback, which would be of this module alone."""
-    interrupt = KeyboardInterrupt(f"{script} was interrupted")
-    interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]  # type: ignore[attr-defined]  # IPython's
-    return interrupt
+    error._render_traceback_ = lambda: [f"{type(error).__name__}: {error}"]  # type: ignore[attr-defined]  # IPython's
+    return error
 
 
 def _latest() -> MemoryTimeline:

@@ -28,6 +28,10 @@ _SAMPLING = (
 
 _LIVE = Option("live", ("--live",), Kind.FLAG, False, "let the curve grow while it is recorded")
 
+_EXIT_CODE = Option(
+    "exit_code", ("-E", "--exit-code"), Kind.FLAG, False, "fail if the script does; in a shell that is always so"
+)
+
 _ATTACH = Option("attach", ("-a", "--attach"), Kind.COUNT, None, "record that process instead of this one", "PID")
 
 _OUTPUT = tuple(option for option in output(".dat", ".png", ".svg") if option.name != "text_file")
@@ -38,10 +42,9 @@ _ATTACH_OF_MPROF = "a running process is recorded by %mprof_plot --attach PID, o
 
 _RUN_OF_MPROF = {
     **_NO_BACKEND,
-    "--python": "leave it out; a .py file is a script, and its @profile is marked",
-    "--nopython": "a program that is no .py file is recorded without marks",
-    "-E": "the exit code is the script's anyway",
-    "--exit-code": "the exit code is the script's anyway",
+    "--python": "leave it out; what Python runs has its @profile marked",
+    "--nopython": "leave it out; -n shows no marks",
+    "-m": "a module is run by Python: %mprof_run python -m package.module",
     "-a": _ATTACH_OF_MPROF,
     "--attach": _ATTACH_OF_MPROF,
 }
@@ -65,11 +68,12 @@ MPROF_PLOT = OptionSet(
 MPROF_RUN = OptionSet(
     "mprof_run",
     "Run a script as its own process, and record its memory over time.",
-    (*_PLOT, *_SAMPLING, _LIVE, *_OUTPUT),
+    (*_PLOT, *_SAMPLING, _LIVE, _EXIT_CODE, *_OUTPUT),
     rest="script.py [argument …]",
     examples=(
         ("%mprof_run train.py --epochs 2", "options of the script stand behind its name"),
         ("%mprof_run -c -o run.dat train.py", "with its child processes, and to a file"),
+        ("%mprof_run python3.12 -m package.train", "a module, or another Python"),
     ),
     elsewhere=_RUN_OF_MPROF,
 )

@@ -323,6 +323,47 @@ def test_a_script_that_writes_nonsense_into_its_marks_file_harms_nobody(script):
     assert labels(run) == [("__main__.f", 0)]
 
 
+MARKED = "import sys\n@profile\ndef f(): return bytearray(30 << 20)\nf()\nprint(sys.flags.optimize, *sys.argv)\n"
+
+
+@pytest.mark.parametrize("python", ["python", "python3", "python3.11"])
+def test_what_an_interpreter_runs_is_marked(python, tmp_path, capsys):
+    (tmp_path / python).symlink_to(sys.executable)
+    path = tmp_path / "script.py"
+    path.write_text(MARKED)
+    run = run_script([str(tmp_path / python), "-O", str(path), "-O", "a b"], MPROF_RUN.from_keywords({}))
+    assert [mark.label for mark in run.timeline.marks] == ["__main__.f"]
+    assert run.timeline.session.title == "script.py"
+    assert capsys.readouterr().out.startswith(f"1 {path} -O a b\n")
+
+
+def test_a_module_is_run_as_by_python(tmp_path, monkeypatch, capsys):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    code = "import sys, __main__\nfrom . import other\nprint(__name__, __spec__.name, __main__.f is f, *sys.argv[1:])\n"
+    (tmp_path / "package" / "other.py").write_text("print(profile.__class__.__name__)\n")
+    (tmp_path / "package" / "go.py").write_text(f"{MARKED}{code}sys.exit(4)\n")
+    monkeypatch.chdir(tmp_path)
+    run = run_script([sys.executable, "-m", "package.go", "x"], MPROF_RUN.from_keywords({}))
+    assert [mark.label for mark in run.timeline.marks] == ["__main__.f"]
+    assert run.timeline.session.title == "package.go"
+    assert run.timeline.session.outcome == "-m package.go ended with exit code 4"
+    out = capsys.readouterr().out.splitlines()
+    assert out[:3] == [f"0 {tmp_path / 'package' / 'go.py'} x", "Profile", "__main__ package.go True x"]
+
+
+def test_a_module_that_is_missing_is_said_by_python(capfd):
+    run = run_script([sys.executable, "-m", "no_such_module"], MPROF_RUN.from_keywords({"quiet": True}))
+    assert run.returncode == 1
+    assert "No module named no_such_module" in capfd.readouterr().err
+
+
+def test_other_uses_of_an_interpreter_are_as_they_are(capfd):
+    run = run_script([sys.executable, "-c", "print(6 * 7)"], MPROF_RUN.from_keywords({"quiet": True}))
+    assert run.timeline.session.title == Path(sys.executable).name
+    assert capfd.readouterr().out == "42\n"
+
+
 def test_another_program_is_run_as_it_is(capfd):
     run = run_script([sys.executable, "-c", "print('hello')"], MPROF_RUN.from_keywords({}))
     assert run.returncode == 0

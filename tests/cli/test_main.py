@@ -340,7 +340,7 @@ def test_a_script_that_is_not_python_is_refused_as_python_does(
         (["memprofile", "--wrong", "x.py"], "memprofile has no option --wrong; it has --function"),
         (["memprofile", "--pdb-mmem", "100", "x.py"], "memprofile has no option --pdb-mmem: --limit SIZE raises"),
         (["run", "--python", "x.py"], "run has no option --python: leave it out"),
-        (["run", "-E", "x.py"], "run has no option -E: the exit code is the script's anyway"),
+        (["run", "-m", "x"], "run has no option -m: a module is run by Python: %mprof_run python -m package.module"),
         (["run", "--attach", "4711"], "in a shell by attach PID"),
         (["plot", "--backend", "Agg"], "plot has no option --backend: "),
         (["clean"], "there is no command 'clean'; rm --all removes what list shows"),

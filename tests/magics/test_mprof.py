@@ -156,9 +156,19 @@ def test_variables_of_the_notebook_can_be_arguments(kernel: Kernel) -> None:
 
 def test_a_failing_script_is_reported_with_its_exit_code(kernel: Kernel) -> None:
     reply = kernel.run("%mprof_run fails.py")
+    assert kernel.value("_exit_code") == "3"
     assert reply.status == "ok"
     assert reply.stdout == "before\n"
     assert "fails.py ended with exit code 3" in reply.reports[0]
+
+
+def test_the_cell_fails_with_the_script_if_that_is_asked_for(kernel: Kernel) -> None:
+    reply = kernel.run("%mprof_run -E fails.py")
+    assert reply.status == "error"
+    assert reply.traceback == "CalledProcessError: Command 'fails.py' returned non-zero exit status 3."
+    assert "fails.py ended with exit code 3" in reply.reports[0]
+    assert kernel.run("%mprof_run -E -q memory_test.py").status == "ok"
+    assert kernel.value("_exit_code") == "0"
 
 
 def test_an_interrupt_ends_the_script_and_the_report_is_shown(kernel: Kernel) -> None:

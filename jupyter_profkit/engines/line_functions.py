@@ -60,7 +60,7 @@ def _figures_by_owner(members: dict[_Function, list[CodeLines]]) -> dict[_Functi
         filename = function[0]
         for lines in members[function]:
             for lineno, stats in lines.stats.items():
-                stats.is_sampled = stats.is_sampled or lines.is_hot
+                stats.is_sampled = stats.is_sampled or (lines.is_hot and lines.counts)
                 if (filename, lineno) not in taken or lineno in figures[function]:
                     taken.add((filename, lineno))
                     figures[function][lineno] = stats

@@ -45,6 +45,9 @@ T = TypeVar("T")
 
 _UNSETTLED = -1
 
+_NEAR = 64
+"""Activations: between a lambda and the statement that it runs in there are fewer. A deep recursion has more."""
+
 _NOTEWORTHY = 256 * 1024
 """Bytes: a rise that is smaller, and no hundredth of the whole, does not move the peak away from its line."""
 
@@ -114,6 +117,8 @@ class CodeLines:
     n_entries: int = 0
     """Calls, and resumptions of generators and coroutines."""
     n_active: int = 0
+    counts: bool = False
+    """Whether runs of it were runs of a line; those of a lambda inside its own statement are not."""
     is_hot: bool = False
     """Whether it was entered so often that only some of its calls are told from now on."""
     is_muted: bool = False
@@ -372,6 +377,7 @@ class LineLedger:
         if not goes_on:
             self.n_switches += 1
             stats.occurrences += 1
+            top.lines.counts = True
 
     def _thread(self) -> _Thread:
         ident = get_ident()
@@ -454,8 +460,10 @@ class LineLedger:
         stats.mem_usage = rss
         stats.peak = max(stats.peak, activation.high - activation.start)
         activation.stats = None
-        may_be_inside = activation.lines.n_active > 1 or stats.is_shared
-        if not (may_be_inside and _is_open(stats, stack)):
+        is_inside = (activation.lines.n_active > 1 and _runs_in(stats, stack)) or (
+            stats.is_shared and _runs_in(stats, stack[-_NEAR:])
+        )
+        if not is_inside:
             stats.increment += net
         activation.total += net
         activation.highest = max(activation.highest, activation.high)
@@ -481,7 +489,7 @@ class LineLedger:
             _credit(caller, 0, activation.highest, unsettle=activation.total != 0)
 
 
-def _is_open(stats: LineStats, stack: Iterable[_Activation]) -> bool:
+def _runs_in(stats: LineStats, stack: Iterable[_Activation]) -> bool:
     return any(activation.stats is stats for activation in stack)
 
 
@@ -491,9 +499,11 @@ def _goes_on(stats: LineStats, top: _Activation, thread: _Thread) -> bool:
     It does in a lambda that runs inside the statement that it is written in, and in
     ``b = 2`` after ``a = 1; b = 2``, whose statements a shell compiles one by one.
     """
-    is_new = top.stats is None and not top.code.co_flags & CO_OPTIMIZED
-    after_semicolon = is_new and thread.left[1] is stats and thread.left[0] is not top.code
-    return after_semicolon or _is_open(stats, (other for other in thread.stack if other.code is not top.code))
+    is_body = not top.code.co_flags & CO_OPTIMIZED
+    if is_body and top.stats is None and thread.left[1] is stats and thread.left[0] is not top.code:
+        return True
+    is_part = is_body or top.code.co_name == "<lambda>"
+    return is_part and _runs_in(stats, (other for other in thread.stack[-_NEAR:] if other.code is not top.code))
 
 
 def _credit(activation: _Activation, change: int, high: int, *, unsettle: bool = False) -> None:

@@ -274,6 +274,27 @@ def test_a_lambda_is_part_of_the_statement_that_it_is_written_in(block) -> None:
     assert (traced.line("a =").self_increment, traced.line("a =").increment) == (about(0), about(40))
 
 
+def test_a_lambda_that_is_called_often_in_its_own_statement_leaves_that_exact() -> None:
+    traced = trace(
+        "a = sorted(range(300), key=lambda n: -n)\nf = lambda n: n\nb = [f(n) for n in range(300)]", budget=100
+    )
+    assert (traced.line("a =").occurrences, traced.line("a =").sampled) == (1, False)
+    assert traced.line("f =").sampled
+
+
+def test_recursion_through_a_lambda_counts_each_call_of_the_function() -> None:
+    traced = trace(
+        """
+        def down(n):
+            return (lambda: down(n - 1))() if n else bytearray(40_000_000)
+        a = down(100)
+        """
+    )
+    assert traced.line("return").occurrences == 101
+    assert traced.line("return").increment == about(40)
+    assert traced.line("return").self_increment == about(40)
+
+
 def test_functions_and_classes_on_one_line(block) -> None:
     traced = run(
         f"""

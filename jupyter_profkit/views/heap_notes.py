@@ -123,7 +123,9 @@ def _lines_that_disagree(profile: LineMemoryProfile, least: int, precision: int)
         return
     payer = min(payers, key=lambda other: abs(_overpaid(other) - unpaid))
     size = f"line {record.lineno}: {format_size(unpaid, precision)} of its heap"
-    if payer.lineno > record.lineno:
+    if min(record.occurrences, payer.occurrences) > 1:  # in a loop either may come first
+        yield f"{size} cost nothing new; line {payer.lineno} had freed it, or was the first to touch its pages"
+    elif payer.lineno > record.lineno:
         yield f"{size} were not resident yet; pages count on the line that first touches them, as line {payer.lineno}"
     else:
         yield f"{size} cost nothing new; it reused memory that line {payer.lineno} had freed"

@@ -180,6 +180,12 @@ def test_a_line_that_reused_what_another_had_freed_says_so() -> None:
     assert "line 4: 60.0 MiB of its heap cost nothing new; it reused memory that line 2 had freed" in said
 
 
+def test_of_two_lines_of_a_loop_it_is_not_said_which_came_first() -> None:
+    said = notes(figures={2: (5, 0, 0, 0), 4: (5, 60, 60, 60)}, heap={2: (60, 60), 4: (0, 0)},
+                 heap_peak=60 * MIB, heap_kept=60 * MIB, rss_end=160 * MIB)  # fmt: skip
+    assert "line 2: 60.0 MiB of its heap cost nothing new; line 4 had freed it, or was the first to touch" in said
+
+
 def test_address_space_that_was_mapped_directly_is_told() -> None:
     assert "1.00 GiB of address space were mapped directly" in notes(mapped=1024 * MIB)
 

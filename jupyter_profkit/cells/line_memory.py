@@ -17,12 +17,13 @@ from typing import Any
 
 from jupyter_profkit.cells.memory_limit import limit_of, with_limit
 from jupyter_profkit.cells.timeline import record_alongside
+from jupyter_profkit.engines.data_limit import data_limit_works, lend
 from jupyter_profkit.engines.family_memory import FamilyMeter
 from jupyter_profkit.engines.heap import HeapEngine
 from jupyter_profkit.engines.heap_lines import with_heap
 from jupyter_profkit.engines.laps import Laps
 from jupyter_profkit.engines.line_memory import HOT_LINE_BUDGET, LineMemoryEngine
-from jupyter_profkit.engines.memory_limit import data_limit_works, lend, limits_hold
+from jupyter_profkit.engines.memory_limit import limits_hold
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope, code_of
 from jupyter_profkit.engines.source_files import SourceFile

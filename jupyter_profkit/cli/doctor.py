@@ -7,10 +7,10 @@ import platform
 import sys
 from collections.abc import Iterator
 
+from jupyter_profkit.engines.data_limit import data_limit_works
 from jupyter_profkit.engines.heap import HeapEngine
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
 from jupyter_profkit.engines.memory_budget import memory_budget
-from jupyter_profkit.engines.memory_limit import data_limit_works
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.engines.tool_slots import profile_holder, tool_holders, trace_holder
 from jupyter_profkit.errors import EngineBusyError, MissingDependencyError

@@ -22,15 +22,13 @@ The size is what the process may have resident, what it held before included.
 * A step that is nobody's (an event loop that waits) must not fail: there the
   handler does what Ctrl-C does, and the front end ends the cell its own way.
 * Measuring takes memory too. A part of the limit is kept back, and lent to an event
-  of ours that finds none: `lend`.
+  of ours that finds none: `data_limit.lend`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
-import mmap
 import os
 import signal
 import sys
@@ -41,13 +39,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from jupyter_profkit.engines.data_limit import address_space_left, data_limit_works, data_of_process, soft_limit
 from jupyter_profkit.engines.helper import Helper
 from jupyter_profkit.engines.timeline import read_rss
 from jupyter_profkit.errors import MemoryLimitError, OptionError
 from jupyter_profkit.source import is_cell_file, is_user_file
 from jupyter_profkit.units import MIB, format_size
 
-__all__ = ["MemoryLimit", "Watcher", "data_limit_works", "lend", "limits_hold", "suspended"]
+__all__ = ["MemoryLimit", "Watcher", "limits_hold", "suspended"]
 
 _LEAST = 16 * MIB
 """Bytes that code may take whatever the limit, so that what is too much can be put away again."""
@@ -131,12 +130,12 @@ class MemoryLimit:
         room = max(self.size - used, _LEAST)
         self._threshold = used + room
         if data_limit_works():
-            self._own = _soft_limit.hold(self, _data_of_process() + room, min(_RESERVE, room // 8))
+            self._own = soft_limit.hold(self, data_of_process() + room, min(_RESERVE, room // 8))
         self._holds = True
 
     def lift(self) -> None:
         """Let go of the limit, at once and without asking for memory; a second call does nothing."""
-        _soft_limit.release(self)
+        soft_limit.release(self)
         self._holds = False
 
     def stop(self) -> None:
@@ -169,7 +168,14 @@ class MemoryLimit:
             )
         if self._failure:
             yield self._failure
-        yield from _other_limits(self)
+        if self._own is not None:
+            yield f"RLIMIT_DATA of this process was {format_size(self._own)} before, which is reached first and stays"
+        address_space = address_space_left()
+        if address_space is not None and address_space[1] < self.left:
+            yield (
+                f"RLIMIT_AS (ulimit -v) allows this process {format_size(address_space[0])} of address space, "
+                "which is reached before the limit"
+            )
 
     # called by the watcher
 
@@ -300,138 +306,6 @@ def _restore_handler() -> None:
     before = _handler_before.pop()
     if signal.getsignal(_SIGNAL) is _on_signal:
         signal.signal(_SIGNAL, signal.SIG_DFL if before is None else before)
-
-
-# The limit of the operating system
-
-if sys.platform == "linux":
-    import resource
-
-    _INFINITE = 1 << 63
-
-    class _SoftLimit:
-        """The soft ``RLIMIT_DATA`` while limits hold: the lowest of them, never above what it was before.
-
-        What `lend` and `release` need is made ready by `hold`: then there may be no memory for it.
-        """
-
-        def __init__(self) -> None:
-            self._lock = threading.RLock()
-            self._held: dict[int, tuple[int, int]] = {}
-            self._before = _INFINITE
-            self._back: tuple[int, int] | None = None
-            self._tight: tuple[int, int] | None = None
-            self._loose: tuple[int, int] | None = None
-
-        def hold(self, owner: object, n_bytes: int, reserve: int) -> int | None:
-            """Add a limit, `reserve` of it kept back; returns the user's own if that is the lower one."""
-            with self._lock:
-                now = resource.getrlimit(resource.RLIMIT_DATA)
-                if now != self._tight:  # the user's own, of before or set by the code meanwhile
-                    self._back = now
-                    self._before = _INFINITE if now[0] == resource.RLIM_INFINITY else now[0]
-                self._held[id(owner)] = (n_bytes, reserve)
-                self._apply(now[1])
-                return self._before if self._before < n_bytes else None
-
-        def _apply(self, hard: int) -> None:
-            sizes = self._held.values()
-            self._loose = (min(self._before, *(n_bytes for n_bytes, _ in sizes)), hard)
-            self._tight = (min(self._before, *(n_bytes - reserve for n_bytes, reserve in sizes)), hard)
-            resource.setrlimit(resource.RLIMIT_DATA, self._tight)
-
-        def release(self, owner: object) -> None:
-            with self._lock:
-                if self._held.pop(id(owner), None) is None or self._tight is None or self._back is None:
-                    return
-                if not self._is(self._tight):  # the code has set one of its own, which is to stay
-                    self._tight = None
-                    return
-                resource.setrlimit(resource.RLIMIT_DATA, self._back)
-                self._tight = None
-                if self._held:
-                    self._apply(self._back[1])
-
-        def lend(self, more: bool) -> None:
-            with self._lock:
-                if self._tight is not None and self._loose is not None:
-                    if more and self._is(self._tight):
-                        resource.setrlimit(resource.RLIMIT_DATA, self._loose)
-                    elif not more and self._is(self._loose):
-                        resource.setrlimit(resource.RLIMIT_DATA, self._tight)
-
-        def _is(self, limits: tuple[int, int]) -> bool:
-            try:
-                return resource.getrlimit(resource.RLIMIT_DATA) == limits
-            except MemoryError:
-                return True
-
-    def _data_of_process() -> int:
-        """Bytes that ``RLIMIT_DATA`` counts: private and writable, touched or not."""
-        return _status_field(b"VmData:")
-
-    def _status_field(name: bytes) -> int:
-        with open("/proc/self/status", "rb", buffering=0) as file:  # noqa: PTH123 - memory may be short
-            status = file.read(8192)
-        start = status.index(name) + len(name)
-        return int(status[start : status.index(b"kB", start)]) * 1024
-
-    @functools.cache
-    def data_limit_works() -> bool:
-        """Whether the system refuses memory by ``RLIMIT_DATA``: Linux 4.7 and later, not every sandbox; it is tried."""
-        probe = _SoftLimit()
-        try:
-            probe.hold(probe, _data_of_process() + 4 * _LEAST, 0)
-            try:
-                mmap.mmap(-1, 8 * _LEAST, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
-            finally:
-                probe.release(probe)
-        except OSError:
-            return True
-        except ValueError:  # no such line in /proc
-            return False
-        return False
-
-    def _other_limits(limit: MemoryLimit) -> Iterator[str]:
-        """Limits of others that are reached first."""
-        if limit._own is not None:
-            yield f"RLIMIT_DATA of this process was {format_size(limit._own)} before, which is reached first and stays"
-        address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if address_space != resource.RLIM_INFINITY and address_space - _status_field(b"VmSize:") < limit.left:
-            yield (
-                f"RLIMIT_AS (ulimit -v) allows this process {format_size(address_space)} of address space, "
-                "which is reached before the limit"
-            )
-
-else:
-
-    class _SoftLimit:
-        """No such limit: macOS does not enforce it, and Windows has none."""
-
-        def hold(self, owner: object, n_bytes: int, reserve: int) -> int | None:
-            return None
-
-        def release(self, owner: object) -> None: ...
-
-        def lend(self, more: bool) -> None: ...
-
-    def _data_of_process() -> int:
-        return 0
-
-    def data_limit_works() -> bool:
-        """Whether the system refuses memory by ``RLIMIT_DATA``."""
-        return False
-
-    def _other_limits(_: MemoryLimit) -> Iterator[str]:
-        yield from ()
-
-
-_soft_limit = _SoftLimit()
-
-
-def lend(more: bool) -> None:
-    """Give out what the limits that hold keep back for measuring, or take it back; asks for no memory."""
-    _soft_limit.lend(more)
 
 
 def limits_hold() -> bool:

@@ -1,6 +1,6 @@
 """Measuring goes on where the process may have no more memory: it is lent what was kept back for it.
 
-    callback = relieved(callback, memory_limit.lend)
+    callback = relieved(callback, data_limit.lend)
 
 An event takes some hundred bytes. Where even these are refused, the code's own
 `MemoryError` is next; it is to be raised at its own line, and not in a callback.

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_profkit.engines import memory_limit
-from jupyter_profkit.engines.memory_limit import MemoryLimit, Watcher, lend, limits_hold, suspended
+from jupyter_profkit.engines.data_limit import data_of_process, lend, status_field
+from jupyter_profkit.engines.memory_limit import MemoryLimit, Watcher, limits_hold, suspended
 from jupyter_profkit.engines.relief import relieved
 from jupyter_profkit.engines.timeline import read_rss
 from jupyter_profkit.errors import MemoryLimitError, OptionError
@@ -130,7 +131,7 @@ def test_work_of_ours_in_between_is_not_limited_and_the_limit_counts_anew() -> N
 @linux
 def test_a_lower_limit_of_the_users_stays_and_is_named() -> None:
     before = data_limit()
-    own = memory_limit._data_of_process() + 30 * MB
+    own = data_of_process() + 30 * MB
     resource.setrlimit(resource.RLIMIT_DATA, (own, before[1]))
     try:
         with limited(500 * MB) as limit:
@@ -155,7 +156,7 @@ def test_a_limit_that_the_code_sets_itself_stays() -> None:
 @linux
 def test_a_lower_limit_on_address_space_is_named() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
-    size = memory_limit._status_field(b"VmSize:") + 200 * MB
+    size = status_field(b"VmSize:") + 200 * MB
     with limited(800 * MB) as limit:
         resource.setrlimit(resource.RLIMIT_AS, (size, before[1]))
         try:

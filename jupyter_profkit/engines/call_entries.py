@@ -1,7 +1,7 @@
 """cProfile's entries, and what of them is the measured block's own.
 
-    graph = CallGraph(profile.getstats(), "/tmp/ipykernel_7/123.py")
-    graph.functions(), graph.statements()
+    found = CallEntries(profile.getstats(), "/tmp/ipykernel_7/123.py")
+    found.functions(), found.statements()
 
 The entries are a graph: for each function its totals, and for each pair of caller and
 callee the share of that pair. What the user's code does not reach in that graph (the
@@ -30,7 +30,7 @@ from jupyter_profkit.engines.timers import SignalPacer
 from jupyter_profkit.model.functions import CallerRecord, FunctionRecord, Key, RunFigures
 from jupyter_profkit.source import is_user_file, label_of, line_range, source_line
 
-__all__ = ["CallGraph", "Totals"]
+__all__ = ["CallEntries", "Totals"]
 
 _CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
 """What plain cProfile takes for a call that the measured code made."""
@@ -93,7 +93,7 @@ class Share(NamedTuple):
 _NOTHING: Final = Share(0, 0, 0.0, 0.0)
 
 
-class CallGraph:
+class CallEntries:
     """cProfile's entries, less those that are not the measured block's.
 
     Parameters
@@ -146,6 +146,12 @@ class CallGraph:
     def totals(self) -> Totals:
         """What the block has come to, to be kept for the difference to what it will come to."""
         return {key: (share.ncalls, share.tottime, share.cumtime) for key, share in self._shares.items()}
+
+    @property
+    def n_divided(self) -> int:
+        """Functions that others called as well, and that called something themselves."""
+        divided = (key for key, part in self._parts.items() if 0 < part < 1)
+        return sum(bool(self._entries[key].calls) for key in divided)
 
     @property
     def ncalls(self) -> int:

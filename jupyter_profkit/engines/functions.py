@@ -25,7 +25,7 @@ from typing import Any, Final, Protocol
 from jupyter_profkit.engines.await_tracer import AwaitTracer
 from jupyter_profkit.engines.awaits import AwaitLedger
 from jupyter_profkit.engines.blocks import WithBlock
-from jupyter_profkit.engines.call_entries import CallGraph, Totals
+from jupyter_profkit.engines.call_entries import CallEntries, Totals
 from jupyter_profkit.engines.ended_calls import EndedCalls
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
@@ -159,7 +159,7 @@ class FunctionEngine:
             self._profiler = PlainProfiler(builtins=builtins, tracer=tracer)
         self._wants_threads = threads
         self._watch = CollectionWatch(filename, block)
-        self._graph: CallGraph | None = None
+        self._entries: CallEntries | None = None
         self._laps: list[Totals] = []
         self._run_began = 0.0
         self._runs: list[float] = []
@@ -211,14 +211,14 @@ class FunctionEngine:
         return float(self._profiler.duration)
 
     @property
-    def graph(self) -> CallGraph:
+    def entries(self) -> CallEntries:
         """What was recorded, less what the measured block did not reach."""
-        if self._graph is None:
-            self._graph = self._recorded(self._laps)
-        return self._graph
+        if self._entries is None:
+            self._entries = self._recorded(self._laps)
+        return self._entries
 
-    def _recorded(self, laps: Sequence[Totals] = ()) -> CallGraph:
-        return CallGraph(
+    def _recorded(self, laps: Sequence[Totals] = ()) -> CallEntries:
+        return CallEntries(
             self._profiler.getstats(),
             self._filename,
             self._block,
@@ -233,7 +233,7 @@ class FunctionEngine:
 
     def functions(self) -> tuple[FunctionRecord, ...]:
         """Every function that ran, in no particular order."""
-        return tuple(self.graph.functions())
+        return tuple(self.entries.functions())
 
     def statements(
         self, meanwhile: Mapping[CodeType, Meanwhile] | None = None, sampled: Mapping[CodeType, float] | None = None
@@ -245,7 +245,7 @@ class FunctionEngine:
         meanwhile : what a sampler saw go on in them.
         sampled : seconds of each statement by a sampler, for a block whose engine cannot tell its statements apart.
         """
-        figures = self.graph.statements()
+        figures = self.entries.statements()
         if self._block is not None and not self.is_scoped:
             figures = sampled_figures(self._block, sampled or {})
         return statement_records(figures, meanwhile or {}, self._watch.by_statement, self.duration)
@@ -253,7 +253,7 @@ class FunctionEngine:
     def threads(self) -> Iterator[tuple[str, tuple[FunctionRecord, ...]]]:
         """The name and the functions of each thread that the block started, if that was asked for."""
         for name, entries in self._threads.named_stats() if self._threads is not None else ():
-            yield name, tuple(CallGraph(entries, None).functions())
+            yield name, tuple(CallEntries(entries, None).functions())
 
     def coroutines(self) -> tuple[CoroutineRecord, ...]:
         """The user's coroutine functions that ran, if they are known."""
@@ -264,7 +264,12 @@ class FunctionEngine:
         """How it measures, in words."""
         if self.is_scoped:
             return "cProfile's C engine on sys.monitoring, kept to this thread and to what the block ran"
-        return "cProfile" if self.hears_one_thread else "cProfile, which on this Python hears every thread at once"
+        if not self.hears_one_thread:
+            return "cProfile, which on this Python hears every thread at once"
+        n_divided = self.entries.n_divided if self.duration else 0
+        if not n_divided:
+            return "cProfile"
+        return f"cProfile; what {n_divided} functions called that others called, too, is divided as their own calls are"
 
     @property
     def hears_one_thread(self) -> bool:
@@ -274,14 +279,14 @@ class FunctionEngine:
     @property
     def n_events(self) -> int:
         """Calls and returns that were recorded."""
-        return 2 * self.graph.ncalls
+        return 2 * self.entries.ncalls
 
     @property
     def n_threads_left_out(self) -> int:
         """Threads that the block started, whose calls are not in the figures."""
         if self._threads is not None or not self.hears_one_thread:
             return 0
-        return self.graph.n_calls(threading.Thread.start.__code__)
+        return self.entries.n_calls(threading.Thread.start.__code__)
 
     def notes(self) -> Iterator[str]:
         """What a reader must know to read the figures right."""
@@ -297,7 +302,7 @@ class FunctionEngine:
             yield from self._notes_on_threads()
         if self._block is not None and not self.is_scoped and self._block.codes:
             yield "time by statement of a with block is sampled where cProfile is the engine, and calls are not known"
-        if self._profiler.awaits is None and self.graph.has_coroutines():
+        if self._profiler.awaits is None and self.entries.has_coroutines():
             yield (
                 f"calls and awaiting time of coroutines are missing: {self._profiler.why_no_awaits}; "
                 "ncalls counts each time one went on"
@@ -326,7 +331,7 @@ class FunctionEngine:
         """Seconds that recording has added, estimated from the cost of a call here and now."""
         is_checked = self._profiler.is_checked
         try:
-            return sum(n_calls * _seconds_per_call(checked=is_checked(code)) for code, n_calls in self.graph.counts())
+            return sum(n_calls * _seconds_per_call(checked=is_checked(code)) for code, n_calls in self.entries.counts())
         except EngineBusyError:  # somebody profiles by now; an estimate is not worth an error
             return None
 

@@ -733,6 +733,11 @@ def test_what_functions_call_that_the_machinery_uses_too_is_divided_as_their_cal
     assert [(caller.caller[2], caller.ncalls) for caller in found["encode"].callers] == [("dumps", 5)]
 
 
+def test_it_is_said_where_calls_had_to_be_divided(cell):
+    engine = cell.run(FunctionEngine(cell.filename))
+    assert ("is divided" in engine.description) == (not engine.is_scoped)
+
+
 def test_a_cell_is_called_once_however_many_statements_it_has(cell):
     module = by_name(cell.run(FunctionEngine(cell.filename)))["<module>"]
     assert (module.ncalls, module.pcalls, module.callers) == (1, 1, ())

@@ -20,9 +20,10 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from types import FrameType, TracebackType
-from typing import Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Self, TextIO, TypeVar
 
 from jupyter_profkit.cells.comparison import find_earlier
+from jupyter_profkit.cells.files import write_files
 from jupyter_profkit.cells.functions import TimeMeasurement
 from jupyter_profkit.cells.leaks import LeakMeasurement
 from jupyter_profkit.cells.line_memory import LineMemoryMeasurement
@@ -36,12 +37,16 @@ from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.result import Measuring, Result
 from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.options.cprofile import CPROFILE
+from jupyter_profkit.options.display import display_options
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
 from jupyter_profkit.options.mprof import MPROF_PLOT
 from jupyter_profkit.options.objects import OBJLEAKS
 from jupyter_profkit.options.objrefs import OBJREFS, OBJREFS_BOXES, OBJREFS_GRAPH, refuse_with_teach
 from jupyter_profkit.results import remember
 from jupyter_profkit.source import cut_traceback, label_of, running_shell
+
+if TYPE_CHECKING:
+    from jupyter_profkit.views.report import Report
 
 __all__ = ["Profiler", "cprofile", "memprofile", "mprof", "objleaks", "objrefs", "profile"]
 
@@ -69,6 +74,9 @@ class Profiler(Measuring):
     options: ClassVar[OptionSet]
     kind: ClassVar[str]
     """The kind of its results."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nParameters\n----------\n{cls.options.parameters()}\n"
 
     def __init__(self, **options: Any) -> None:
         self.values = self.options.from_keywords(options)
@@ -107,6 +115,8 @@ class Profiler(Measuring):
             cut_traceback(error)
             self._result = run.finish(error)
             remember(self._result)
+            if self.values.dump or self.values.get("text_file"):
+                write_files(self._result, self._shown(), self.values)
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
         """`function`, each call measured; `result` is that of the latest call."""
@@ -161,17 +171,16 @@ class Profiler(Measuring):
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         return self._shown()._repr_mimebundle_(include, exclude)
 
-    def _shown(self) -> Any:
-        """What is displayed: the result, or its report with the comparison that was asked for."""
-        if self._before is None:
-            return self.result
+    def _shown(self) -> Report:
+        """The report, as the options say, and beside the earlier run that they name."""
         from jupyter_profkit.views.beside import report_beside
 
-        return report_beside(self.result, self._before)
+        names = [option.name for option in display_options(self.kind)]
+        return report_beside(self.result, self._before, **self.values.only(names))
 
 
 class memprofile(Profiler):  # noqa: N801 - named as its magic
-    """Memory by line of a ``with`` block; see ``%memprofile?`` for the options."""
+    """Memory by line of a ``with`` block."""
 
     options = MEMPROFILE
     kind = "line_memory"
@@ -183,7 +192,7 @@ class memprofile(Profiler):  # noqa: N801 - named as its magic
 
 
 class cprofile(Profiler):  # noqa: N801 - named as its magic
-    """Time by function of a ``with`` block; see ``%cprofile?`` for the options."""
+    """Time by function of a ``with`` block."""
 
     options = CPROFILE
     kind = "functions"
@@ -193,7 +202,7 @@ class cprofile(Profiler):  # noqa: N801 - named as its magic
 
 
 class mprof(Profiler):  # noqa: N801 - named as its magic
-    """Memory over time of a ``with`` block; see ``%mprof_plot?`` for the options.
+    """Memory over time of a ``with`` block.
 
     With ``live=True``, in a notebook, the curve grows meanwhile, and the report takes its place.
     """
@@ -215,7 +224,7 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
 
 
 class objleaks(Profiler):  # noqa: N801 - named as its magic
-    """What a ``with`` block leaves behind; see ``%objleaks?`` for the options."""
+    """What a ``with`` block leaves behind."""
 
     options = OBJLEAKS
     kind = "leaks"
@@ -248,6 +257,8 @@ def objrefs(*objects: object, **options: Any) -> Any:
         else draw_references(objects, extra_ignore=values.extra_ignore, **values.only(OBJREFS_GRAPH))
     )
     remember(result)
+    if values.dump or values.text_file:
+        write_files(result, result.report(), values)
     return result
 
 
@@ -340,6 +351,7 @@ def _show(result: Result, values: Values, stream: TextIO | None) -> None:
 
     remember(result)
     report = report_beside(result, values.compare, **values.only(DISPLAY))
+    write_files(result, report, values)
     if stream is None and _in_a_kernel():
         from IPython.display import display
 

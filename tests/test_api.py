@@ -8,6 +8,7 @@ import gc
 import io
 import pickle
 import pstats
+import re
 import subprocess
 import sys
 import textwrap
@@ -410,3 +411,61 @@ def test_a_block_can_be_copied_and_pickled_for_its_result(tool: type[Profiler]) 
     p, _ = measured_beside_something_big(tool)
     for other in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
         assert other.result == p.result
+
+
+def test_a_block_is_shown_as_its_options_say() -> None:
+    with memprofile(precision=3, rows=1, no_heap=True) as p:
+        kept = [0] * 100_000
+        del kept
+    assert "lines not shown" in str(p)
+    assert re.search(r"^Peak \d\.\d{3} MiB above the start", str(p), re.MULTILINE)
+    assert p._repr_mimebundle_()["text/plain"] == str(p)
+    with cprofile(sort="cumulative", limit=1) as times:
+        len(str(sum(range(10))))
+    assert "Functions by cumulative time" in str(times)
+    with mprof(title="what it is") as curve:
+        time.sleep(0.01)
+    assert "what it is" in str(curve)
+    with objleaks(limit=1) as left:
+        more = [[1], {2: []}]
+    assert more
+    assert "1 more row" in str(left)
+
+
+def test_a_block_writes_the_files_that_its_options_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with cprofile(dump=("a.prof", "a.html"), text_file="a.txt", sort="cumulative") as p:
+        len(str(sum(range(10))))
+    assert pstats.Stats("a.prof").total_calls == p.result.ncalls
+    assert "Functions by cumulative time" in Path("a.html").read_text()
+    assert Path("a.txt").read_text() == f"{p}\n"
+    with mprof(dump="b.png"), memprofile(dump="c.json", no_heap=True) as lines:
+        make(10 * MB)
+    assert Path("b.png").read_bytes().startswith(b"\x89PNG")
+    assert jupyter_profkit.load("c.json") == lines.result
+    objrefs([1], dump="d.svg")
+    assert "<svg" in Path("d.svg").read_text()
+
+    @profile(dump="e.csv", stream=io.StringIO(), no_heap=True)
+    def work() -> None:
+        make(10 * MB)
+
+    work()
+    assert Path("e.csv").read_text().startswith("function,")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_block_whose_file_cannot_be_written_ends_as_it_would(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), cprofile(dump="no/such/folder/run.json"):
+        1 / 0
+    assert capsys.readouterr().err == "jupyter_profkit: no/such/folder/run.json: No such file or directory\n"
+    with pytest.raises(OptionError, match="the suffix must be one of"):
+        cprofile(dump="run.xyz")
+
+
+def test_the_help_of_a_tool_has_its_keywords() -> None:
+    for tool in (memprofile, cprofile, mprof, objleaks):
+        assert "\ndump : write the result in the format of the suffix" in (tool.__doc__ or "")
+    assert "\nprecision : digits after the point of MiB (default 1)\n" in (memprofile.__doc__ or "")

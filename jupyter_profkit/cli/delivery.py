@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_profkit.errors import ProfkitError
@@ -17,7 +17,6 @@ def deliver(
     values: Values,
     display: Sequence[str],
     *,
-    save: Callable[[str], str | Path] | None = None,
     before: Result | None = None,
 ) -> None:
     """Write and print `result`.
@@ -27,7 +26,6 @@ def deliver(
     result : what was measured.
     values : the options.
     display : names of the options that only change what is shown.
-    save : writes the result to a path, if not as `Result.save` does; text and pages are the report that is printed.
     before : an earlier result that the report compares it with.
 
     Raises
@@ -35,7 +33,7 @@ def deliver(
     ProfkitError, OSError
         If a file cannot be written; after the other files and the report.
     """
-    from jupyter_profkit.export import save_report
+    from jupyter_profkit.export import save_shown
     from jupyter_profkit.render.text import print_report
     from jupyter_profkit.views.beside import report_beside
 
@@ -43,7 +41,7 @@ def deliver(
     failures: list[ProfkitError | OSError] = []
     for path in values.get("dump", ()):
         try:
-            print(f"wrote {save_report(report, path) or (save or result.save)(path)}")
+            print(f"wrote {save_shown(result, report, path)}")
         except (ProfkitError, OSError) as error:
             failures.append(error)
     if not values.get("quiet"):

@@ -66,14 +66,8 @@ def _keep(timeline: MemoryTimeline) -> None:
 
 
 def _show(timeline: MemoryTimeline, values: Values) -> None:
-    """Write and print it; a picture has the title, the window and so on that the report has."""
-    from jupyter_profkit.export.picture import draw_to
-    from jupyter_profkit.views.timeline import plot_view
-
-    def save(path: str) -> str | Path:
-        return path if draw_to(plot_view(timeline, **values.only(DISPLAY)), path) else timeline.save(path)
-
-    deliver(timeline, values, DISPLAY, save=save)
+    """Write and print it."""
+    deliver(timeline, values, DISPLAY)
 
 
 def plot(arguments: Sequence[str]) -> int:

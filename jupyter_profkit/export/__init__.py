@@ -4,7 +4,7 @@
     save(profile, "run.dat")        what `mprof` reads: timelines
     save(profile, "run.prof")       what `pstats` reads: time profiles
     save(profile, "run.speedscope.json"), save(profile, "run.collapsed.txt")    its stacks
-    save_report(report, "run.html") a report as it is shown, with its options and comparison
+    save_shown(profile, report, "run.html")     as its report shows it, with its options and comparison
     load("run.json")                whatever `save`, `mprof run` or cProfile wrote
 
 A recording is data: nothing in it is executed.
@@ -23,7 +23,7 @@ from jupyter_profkit.model.result import Result
 if TYPE_CHECKING:
     from jupyter_profkit.views.report import Report
 
-__all__ = ["load", "save", "save_report", "suffixes_of"]
+__all__ = ["load", "save", "save_shown", "suffixes_of"]
 
 _TABLES: Final = frozenset(
     {
@@ -78,17 +78,28 @@ def save(result: Result, path: str | Path) -> Path:
     return target
 
 
-def save_report(report: Report, path: str | Path) -> Path | None:
-    """Write a report as it is shown, if the suffix of `path` is that of text or a page, and return the path."""
+def save_shown(result: Result, report: Report, path: str | Path) -> Path:
+    """Write `result` to `path` and return the path: text, pages and plots as `report` shows it, all else whole.
+
+    Raises
+    ------
+    OptionError, OSError
+        As `save` does.
+    """
     target = Path(path).expanduser()
     suffix = _suffix(target)
-    if suffix not in {".txt", ".html"}:
-        return None
-    from jupyter_profkit.export import document
+    if suffix in {".txt", ".html"}:
+        from jupyter_profkit.export import document
 
-    write = document.write_report_as_text if suffix == ".txt" else document.write_report_as_html
-    write(report, target)
-    return target
+        write = document.write_report_as_text if suffix == ".txt" else document.write_report_as_html
+        write(report, target)
+        return target
+    if result.kind == "timeline" and suffix in {".png", ".svg"} and report.parts:
+        from jupyter_profkit.export.picture import write_plot
+
+        write_plot(report, target)
+        return target
+    return save(result, target)
 
 
 def suffixes_of(kind: str) -> tuple[str, ...]:

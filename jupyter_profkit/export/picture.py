@@ -13,11 +13,11 @@ from jupyter_profkit.model.result import Result
 from jupyter_profkit.model.timeline import MemoryTimeline
 from jupyter_profkit.render import boxes, graph, timeline, tree
 from jupyter_profkit.views import report_of
-from jupyter_profkit.views.report import BoxesView, GraphView, TimelineView, TreeView
+from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineView, TreeView
 
 _Picture = TimelineView | GraphView | TreeView | BoxesView
 
-__all__ = ["draw_to", "write_dot", "write_png", "write_svg", "write_view"]
+__all__ = ["draw_to", "write_dot", "write_plot", "write_png", "write_svg", "write_view"]
 
 
 def _picture(result: Result) -> _Picture:
@@ -37,6 +37,12 @@ def write_png(result: MemoryTimeline | ReferenceGraph | CallGraph | ObjectBoxes,
 def write_svg(result: MemoryTimeline | ReferenceGraph | CallGraph | TimeProfile | ObjectBoxes, path: Path) -> None:
     """Write the plot, graph or flame graph as a standalone SVG document."""
     write_view(_picture(result), path, "svg")
+
+
+def write_plot(report: Report, path: Path) -> None:
+    """Write the plot of a report on a recording of memory, in the format of the suffix."""
+    (view,) = (part for part in report.parts if isinstance(part, TimelineView))
+    write_view(view, path, path.suffix.lower().removeprefix("."))
 
 
 def draw_to(view: TimelineView, path: str | Path) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import keyword
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 from IPython.core.error import UsageError
@@ -23,7 +22,7 @@ from IPython.core.magic import Magics
 from traitlets import Any as AnyTrait
 
 from jupyter_profkit.cells.repeat import repetitions
-from jupyter_profkit.cells.session import Opened, OpenMeasurement, complain, present_safely
+from jupyter_profkit.cells.session import Opened, OpenMeasurement, present_safely
 from jupyter_profkit.cells.targets import Block
 from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
 from jupyter_profkit.model.result import Result
@@ -31,7 +30,7 @@ from jupyter_profkit.options import OptionSet, Values
 from jupyter_profkit.results import last, remember
 from jupyter_profkit.source import cut_traceback
 
-__all__ = ["ProfkitMagics", "complaints", "configurable_magics", "decline_to_measure", "usage_errors"]
+__all__ = ["ProfkitMagics", "configurable_magics", "decline_to_measure", "usage_errors"]
 
 
 def decline_to_measure(title: str, reason: str) -> None:
@@ -170,22 +169,15 @@ class ProfkitMagics(Magics):
 
         `show` displays the report, if not IPython's `display` as a new output.
         """
-        from jupyter_profkit.export import save_report
+        from jupyter_profkit.cells.files import write_files
         from jupyter_profkit.views.beside import report_beside
 
         remember(result)
         if values.get("variable"):
             self.shell.user_ns[values.variable] = result
         report = report_beside(result, before, **values.only(self.display_options))
-        for path in values.get("dump", ()):
-            with complaints():
-                written = save_report(report, path) or self.save(result, Path(path).expanduser(), values)
-                print(f"wrote {written}")  # noqa: T201
-        if values.get("text_file"):
-            with complaints():
-                path = Path(values.text_file).expanduser()
-                path.write_text(f"{report}\n", encoding="utf-8")
-                print(f"wrote {path}")  # noqa: T201
+        for path in write_files(result, report, values):
+            print(f"wrote {path}")  # noqa: T201
         if not values.get("quiet"):
             from IPython.display import display
 
@@ -198,21 +190,6 @@ class ProfkitMagics(Magics):
         from jupyter_profkit.widgets import show_controls
 
         show_controls(result, before, **values.only(self.display_options))
-
-    def save(self, result: Result, path: Path, values: Values) -> Path:
-        """Write `result` to a file; a family may heed its display options there."""
-        return result.save(path)
-
-
-@contextlib.contextmanager
-def complaints() -> Iterator[None]:
-    """A file that cannot be written costs that file, not the report."""
-    try:
-        yield
-    except ProfkitError as error:
-        complain(str(error))
-    except OSError as error:
-        complain(f"{error.filename or 'output'}: {error.strerror or error}")
 
 
 def _title(name: str, source: str) -> str:

@@ -14,8 +14,7 @@ from IPython.core.magic import line_cell_magic, line_magic, magics_class
 
 from jupyter_profkit.cells.session import Opened, complain
 from jupyter_profkit.errors import OptionError, TargetError
-from jupyter_profkit.magics.base import complaints, configurable_magics, usage_errors
-from jupyter_profkit.model.result import Result
+from jupyter_profkit.magics.base import configurable_magics, usage_errors
 from jupyter_profkit.options import Values
 from jupyter_profkit.options.mprof import DISPLAY, MPROF_PLOT, MPROF_RUN
 from jupyter_profkit.source import label_of
@@ -111,6 +110,7 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
         return timelines
 
     def _show_overlay(self, timelines: list[MemoryTimeline], names: Sequence[str], values: Values) -> None:
+        from jupyter_profkit.cells.files import complaints
         from jupyter_profkit.export.picture import write_view
         from jupyter_profkit.views.timeline import overlay_report, overlay_view
 
@@ -127,16 +127,6 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
             from IPython.display import display
 
             display(report)
-
-    def save(self, result: Result, path: Path, values: Values) -> Path:
-        """Write a recording; a picture of it is the one that is shown."""
-        from jupyter_profkit.export.picture import draw_to
-        from jupyter_profkit.model.timeline import MemoryTimeline
-        from jupyter_profkit.views.timeline import plot_view
-
-        if isinstance(result, MemoryTimeline) and draw_to(plot_view(result, **values.only(DISPLAY)), path):
-            return path
-        return super().save(result, path, values)  # type: ignore[no-any-return]
 
 
 def _in_one_line(error: E) -> E:

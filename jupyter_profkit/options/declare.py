@@ -88,6 +88,12 @@ class Option:
         suffixes = f": {' '.join(self.suffixes)}" if self.suffixes else ""
         return f"{self.help}{choices}{suffixes}"
 
+    @property
+    def said_default(self) -> str:
+        """The default in brackets, if it says anything."""
+        says = self.kind is not Kind.FLAG and self.default not in (None, (), "")
+        return f" (default {self.default})" if says else ""
+
     def missing(self, flag: str) -> OptionError:
         """What to say where nothing follows `flag`: what a value looks like, and what it is for."""
         number = (self.default or _EXAMPLE[self.kind]) if self.kind in _EXAMPLE else self.metavar
@@ -335,6 +341,15 @@ class OptionSet:
         examples = [f"  {typed:<{width}}  {meaning}" for typed, meaning in self.examples if is_magic]
         return "\n".join([self.summary, "", *usage, *options, *(["", "Examples:", *examples] if examples else []), ""])
 
+    def parameters(self) -> str:
+        """The options as a docstring lists keywords, but those that tell a magic where its result goes."""
+        for_magics = {"variable", "return_result", "quiet", "explore"}
+        return "\n".join(
+            f"{option.name} : {option.explanation}{option.said_default}"
+            for option in self.options
+            if option.name not in for_magics
+        )
+
     def _parse(
         self, words: Sequence[str], defaults: Mapping[str, Any] | None, name: str, manual: str
     ) -> tuple[dict[str, Any], int]:
@@ -412,9 +427,7 @@ class OptionSet:
 def _help_lines(option: Option) -> list[str]:
     """The lines on an option in the help; argparse's own formatter takes milliseconds for each magic that is loaded."""
     flags = ", ".join(option.flags) + ("" if option.kind is Kind.FLAG else f" {option.metavar}")
-    text = option.explanation
-    if option.kind is not Kind.FLAG and option.default not in (None, (), ""):
-        text += f" (default {option.default})"
+    text = f"{option.explanation}{option.said_default}"
     return [f"  {flags:<30}  {text}"] if len(flags) <= 30 else [f"  {flags}", f"{'':34}{text}"]
 
 

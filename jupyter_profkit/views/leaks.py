@@ -125,7 +125,7 @@ def _objects(leaks: ObjectLeaks, limit: int | None) -> TableView:
             cells.insert(2, Cell(f"+{_per_run(one)}" if one.is_leak else "", muted=not one.is_leak))
         rows.append(Row(tuple(cells), strong=one in strong))
     left = leaks.records[len(shown) :]
-    footer = f"{len(left):,} more rows, {format_size(sum(one.size for one in left))}" if left else ""
+    footer = f"{counted(len(left), 'more row')}, {format_size(sum(one.size for one in left))}" if left else ""
     columns = list(_OBJECT_COLUMNS)
     if is_repeated:
         columns.insert(2, _RUN_COLUMN)

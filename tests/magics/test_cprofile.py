@@ -272,7 +272,7 @@ threads = [threading.Thread(target=fib, args=(n,), name=f"t{n}") for n in (8, 9)
 [thread.join() for thread in threads]
 """
     report = kernel.run(cell).reports[0]
-    assert "Thread t8: functions" in report
+    assert "Thread t8: your own functions" in report
     found = kernel.value(
         "[(t.session.title, [f.ncalls for f in t.functions if f.function == 'fib']) for t in p.threads]"
     )

@@ -6,8 +6,8 @@
     live.end()                               before the engine stops
     live.replace_by(report)
 
-* A thread redraws it at most four times a second, and never spends more than a
-  twentieth of its time on that. While C code holds the interpreter's lock it cannot;
+* A thread redraws it at most four times a second, and never takes more than a
+  twentieth of a processor for that. While C code holds the interpreter's lock it cannot;
   the helper process samples on, and the next drawing has all that it saw.
 * The curve grows in a bounded room: no point that is higher or lower than its
   neighbours is lost, and a drawing stays below 20 kB however long the run is.
@@ -86,6 +86,7 @@ class LiveCurve:
         """Create the display, and follow `engine`, which has started."""
         self._engine = engine
         self._redraw()
+        self._next = time.monotonic() + _EVERY  # what draws was imported; the next drawings take much less
         if by_itself:
             self._thread = threading.Thread(target=self._follow, name="jupyter_profkit live", daemon=True)
             self._thread.start()
@@ -100,7 +101,7 @@ class LiveCurve:
             self._redraw()
 
     def _redraw(self) -> None:
-        began = time.monotonic()
+        began = time.thread_time()
         try:
             if self._engine is not None:
                 self._curve.add(*self._engine.new_samples())
@@ -108,8 +109,7 @@ class LiveCurve:
                 self._place.show(report._repr_mimebundle_())
         except Exception:  # a front end that is gone, a file that is: the recording goes on, and has its report
             self._engine = None
-        now = time.monotonic()
-        self._next = now + max(_EVERY, (now - began) / _SHARE)
+        self._next = time.monotonic() + max(_EVERY, (time.thread_time() - began) / _SHARE)
 
     def make_way(self, text: str) -> None:
         """Other outputs have places of their own; as `Progress` has it."""

@@ -247,7 +247,7 @@ class FunctionEngine:
         """
         figures = self.entries.statements()
         if self._block is not None and not self.is_scoped:
-            figures = sampled_figures(self._block, sampled or {})
+            figures = sampled_figures(self._block, sampled or {}, meanwhile or {})
         return statement_records(figures, meanwhile or {}, self._watch.by_statement, self.duration)
 
     def threads(self) -> Iterator[tuple[str, tuple[FunctionRecord, ...]]]:

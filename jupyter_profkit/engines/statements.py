@@ -58,12 +58,14 @@ class StatementFigures:
     """Seconds in each run, if there were several; all that it called included."""
 
 
-def sampled_figures(block: WithBlock, seconds: Mapping[CodeType, float]) -> Iterator[StatementFigures]:
-    """The figures of a block's statements as a sampler saw them."""
+def sampled_figures(
+    block: WithBlock, seconds: Mapping[CodeType, float], meanwhile: Mapping[CodeType, Meanwhile]
+) -> Iterator[StatementFigures]:
+    """The figures of a block's statements as a sampler saw them, while they ran or awaited something."""
     for code, (first, last) in block.codes.items():
-        if code in seconds:
+        if code in seconds or code in meanwhile:
             source = source_line(block.code.co_filename, first)
-            yield StatementFigures(code, first, last, source, seconds[code], calls=None)
+            yield StatementFigures(code, first, last, source, seconds.get(code, 0.0), calls=None)
 
 
 def statement_records(

@@ -201,6 +201,18 @@ def test_what_sampling_does_not_know_is_said():
     assert any("by statement of a with block is sampled" in note for note in p.method.notes)
 
 
+def test_a_statement_that_only_awaits_has_its_rows():
+    async def main():
+        with cprofile() as p:
+            await asyncio.sleep(0.05)
+        return p
+
+    records = asyncio.run(main()).statements.records
+    assert records[0].source == "await asyncio.sleep(0.05)"
+    assert [record.kind for record in records] == ["statement", "awaiting"]
+    assert records[1].time > 0.03
+
+
 LOOP = {"_run_once", "select", "_run", "run_forever", "<method 'run' of '_contextvars.Context' objects>"}
 
 

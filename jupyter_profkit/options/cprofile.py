@@ -63,6 +63,7 @@ CPROFILE = OptionSet(
         ("%cprofile -f fit*", "the last report again, those functions alone; nothing runs"),
         ("%%cprofile -n 5 --compare slow", "five runs, beside an earlier result (-v slow)"),
     ),
+    elsewhere={"--outfile": "-o FILE writes the result"},
 )
 
 DISPLAY: Final = ("sort", "limit", "functions", "modules", "exclude", "no_flame")

@@ -415,13 +415,21 @@ class OptionSet:
             return OptionError(
                 f"{flag} is no option of {name}; code that begins with a dash goes behind two: -- {flag}"
             )
+        like = self._like(flag)
+        known = f"did you mean {like}?" if like else f"it has {', '.join(option.flags[-1] for option in self.options)}"
+        return OptionError(f"{name} has no option {flag}; {known} ({manual})")
+
+    def _like(self, flag: str) -> str:
+        """The one long flag that begins like `flag`, or one that is nearly the same; empty if there is none."""
         import difflib
 
-        like = difflib.get_close_matches(flag.replace("_", "-"), self._by_flag, 1, 0.7) if flag[:2] == "--" else ()
-        known = (
-            f"did you mean {like[0]}?" if like else f"it has {', '.join(option.flags[-1] for option in self.options)}"
-        )
-        return OptionError(f"{name} has no option {flag}; {known} ({manual})")
+        typed = flag.removeprefix("--").replace("_", "-")
+        if not flag.startswith("--") or not typed:
+            return ""
+        names = {known.removeprefix("--"): known for known in self._by_flag if known.startswith("--")}
+        begun = [name for name in names if name.startswith(typed)]
+        near = begun if len(begun) == 1 else difflib.get_close_matches(typed, names, 1, 0.7)
+        return names[near[0]] if near else ""
 
 
 def _help_lines(option: Option) -> list[str]:

@@ -23,15 +23,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from jupyter_profkit.engines.instance_dicts import has_dict
+from jupyter_profkit.engines.instance_dicts import class_value, has_dict
 from jupyter_profkit.engines.safe_repr import exact_name, module_dict, mro_dicts
 from jupyter_profkit.source import is_user_file
 
-__all__ = ["Cut", "Link", "cut_inside", "forget_last_error", "forget_outputs", "is_users_class", "module_expression"]
+__all__ = [
+    "Cut",
+    "Link",
+    "cut_inside",
+    "forget_last_error",
+    "forget_outputs",
+    "is_users_class",
+    "is_users_module",
+    "module_expression",
+    "written",
+]
 
 _DELETE: Final = frozenset(map(id, (dict, collections.OrderedDict, collections.defaultdict)))
 _REPLACE: Final = frozenset(map(id, (list, collections.deque)))
 _TRANSPARENT: Final = (tuple,)
+_UNWRAPPED: Final = (classmethod, staticmethod)
+"""A class gives the function in them under their own name."""
+_GIVE_THEMSELVES: Final = (
+    types.FunctionType,
+    property,
+    functools.cached_property,
+    functools._lru_cache_wrapper,
+    *_UNWRAPPED,
+)
+"""What a class gives as it stands, although it is a descriptor."""
+_GIVE_FIELDS: Final = (types.MemberDescriptorType, types.GetSetDescriptorType, functools.cached_property)
+"""What gives of an instance what it keeps."""
 _MANY: Final = 3
 _type_module = type.__dict__["__module__"].__get__
 
@@ -51,35 +73,40 @@ class Cut(NamedTuple):
     link: int
 
 
-def cut_inside(root: str, links: Sequence[Link]) -> Cut | None:
+def cut_inside(root: str, links: Sequence[Link], *, keeps_places: bool = True) -> Cut | None:
     """The cut closest to the object, None if only the name itself can go.
 
     Parameters
     ----------
     root : the expression that names the owner of the first link; empty if there is none.
     links : the chain, from the named object to the one that should go.
+    keeps_places : whether what goes out of a list leaves None behind, so that the others
+        stay where they are; a list of a library's, whose items are called, cannot have that.
     """
     found: Cut | None = None
     expression = root
     for number, link in enumerate(links):
         if not expression or not _may_be_changed(link.owner):
             break
-        statement = _statement(expression, link)
+        statement = _statement(expression, link, keeps_places=keeps_places)
         if statement:
             found = Cut(statement, number)
-        accessor = _accessor(link.labels[0]) if link.labels else ""
-        expression = f"{expression}{accessor}" if accessor else ""
+        accessor = written(link.labels[0]) if link.labels and _reads_back(link) else ""
+        if type(link.owner) not in _UNWRAPPED:
+            expression = f"{expression}{accessor}" if accessor else ""
     return found
 
 
-def _statement(expression: str, link: Link) -> str:
+def _statement(expression: str, link: Link, *, keeps_places: bool) -> str:
     kind = type(link.owner)
     if kind is functools._lru_cache_wrapper:
         return f"{expression}.cache_clear()"
-    accessors = [_accessor(label) for label in link.labels]
+    accessors = [written(label) for label in link.labels]
     if not accessors or not all(accessors) or len(accessors) > _MANY:
         return ""
     places = [f"{expression}{accessor}" for accessor in accessors]
+    if id(kind) in _REPLACE and not keeps_places:
+        return f"del {', '.join(reversed(places))}"
     if id(kind) in _REPLACE or _is_writable_array(link.owner):
         return f"{' = '.join(places)} = None"
     if id(kind) in _DELETE or all(_is_own_attribute(link.owner, label) for label in link.labels):
@@ -87,7 +114,25 @@ def _statement(expression: str, link: Link) -> str:
     return ""
 
 
-def _accessor(label: str) -> str:
+def _reads_back(link: Link) -> bool:
+    """Whether the label, written behind an expression for the owner, gives what the owner keeps there."""
+    label = link.labels[0]
+    if not label.startswith(".") or type(link.owner) in _UNWRAPPED:
+        return True
+    owner, is_class = link.owner, issubclass(type(link.owner), type)
+    if _is_overridden("__getattribute__", type(owner)):
+        return False
+    value = class_value(owner if is_class else type(owner), label[1:])
+    known = _GIVE_THEMSELVES if is_class else _GIVE_FIELDS
+    return type(value) in known or not any("__get__" in names for names in mro_dicts(type(value)))
+
+
+def _is_overridden(method: str, kind: type) -> bool:
+    """Whether a class written in Python does itself what `method`, which every object has, does."""
+    return type(class_value(kind, method)) is not types.WrapperDescriptorType
+
+
+def written(label: str) -> str:
     """`label` as it is written behind an expression, empty if it cannot be."""
     if label.startswith("."):
         return label if label[1:].isidentifier() and not keyword.iskeyword(label[1:]) else ""
@@ -104,7 +149,7 @@ def _may_be_changed(owner: Any) -> bool:
     kind = type(owner)
     if id(kind) in _DELETE | _REPLACE or kind in _TRANSPARENT or kind is functools._lru_cache_wrapper:
         return True
-    if _is_array(owner):
+    if _is_array(owner) or kind in _UNWRAPPED:
         return True
     return is_users_class(owner if issubclass(kind, type) else kind)
 
@@ -124,10 +169,12 @@ def is_users_class(cls: type) -> bool:
         name = exact_name(_type_module(cls))
     except AttributeError:
         return False
-    if name == "__main__":
-        return True
-    module = sys.modules.get(name)
-    if not issubclass(type(module), types.ModuleType) or name == "builtins":
+    return name == "__main__" or is_users_module(sys.modules.get(name))
+
+
+def is_users_module(module: object) -> bool:
+    """Whether it is a module of a file of the user's."""
+    if not issubclass(type(module), types.ModuleType):
         return False
     filename = module_dict(module).get("__file__")  # type: ignore[arg-type]
     return type(filename) is str and is_user_file(filename)
@@ -138,11 +185,8 @@ def _is_own_attribute(owner: Any, label: str) -> bool:
     if not label.startswith("."):
         return False
     kind = type(owner)
-    for namespace in mro_dicts(kind):
-        if "__delattr__" in namespace:
-            if type(namespace["__delattr__"]) is not types.WrapperDescriptorType:
-                return False
-            break
+    if _is_overridden("__delattr__", kind):
+        return False
     if issubclass(kind, type):
         return True
     for namespace in mro_dicts(kind):

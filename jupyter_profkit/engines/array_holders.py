@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from jupyter_profkit.engines.library_readers import array_contents
@@ -61,18 +61,27 @@ class ArrayHolders:
 
     def _read(self, array: type, stop: Callable[[], bool]) -> None:
         tracked = gc.get_objects()
+        kinds = frozenset(map(id, _with_subclasses(array)))
         found: dict[int, Any] = {}
         for start in range(0, len(tracked), _CHUNK):
             if stop():
                 break
             plain = [one for one in tracked[start : start + _CHUNK] if not issubclass(type(one), types.ModuleType)]
-            found.update((id(one), one) for one in referents_of_all(plain) if type(one) is array)
+            found.update((id(one), one) for one in referents_of_all(plain) if id(type(one)) in kinds)
         waiting = list(found.values())
         while waiting and not stop():  # what only another array has: a base, an array among objects
-            inner = {id(one): one for one in array_contents(waiting.pop()) if type(one) is array}
+            inner = {id(one): one for one in array_contents(waiting.pop()) if id(type(one)) in kinds}
             waiting += [one for key, one in inner.items() if key not in found]
             found.update(inner)
-        self.arrays += [one for one in found.values() if one.base is not None or one.dtype.hasobject]
+        base, dtype = array.__dict__["base"].__get__, array.__dict__["dtype"].__get__  # no property of a subclass
+        self.arrays += [one for one in found.values() if base(one) is not None or dtype(one).hasobject]
+
+
+def _with_subclasses(kind: type) -> Iterator[type]:
+    yield kind
+    subclasses: list[type] = type.__subclasses__(kind)
+    for one in subclasses:
+        yield from _with_subclasses(one)
 
 
 def _array_type() -> Any:

@@ -42,8 +42,9 @@ def has_inline_values(kind: type) -> bool:
 def is_own_dict(obj: Any, value: Any) -> bool:
     """Whether `value` is the dictionary in which `obj` keeps its attributes, as far as one can tell.
 
-    Nothing is built to find out: every entry must be an attribute of `obj`. An
-    empty dictionary could be either, and counts as no.
+    Nothing is built to find out: every entry must be an attribute of `obj`, or have the name
+    of a descriptor that is not asked. An empty dictionary could be either, and counts as no; so
+    does one with nothing but names that the class computes, and stores elsewhere.
     """
     if type(value) is not dict or not value or not has_dict(type(obj)):
         return False
@@ -53,16 +54,18 @@ def is_own_dict(obj: Any, value: Any) -> bool:
     if issubclass(kind, types.ModuleType):
         return value is module_dict(obj)
     try:
-        return all(_is_attribute(obj, kind, name, held) for name, held in dict.items(value))
+        found = [_is_attribute(obj, kind, name, held) for name, held in dict.items(value)]
     except RuntimeError:  # another thread changes it
         return False
+    return any(found) and False not in found
 
 
-def _is_attribute(obj: Any, kind: type, name: Any, value: Any) -> bool:
+def _is_attribute(obj: Any, kind: type, name: Any, value: Any) -> bool | None:
+    """Whether `obj` keeps `value` under a name; None if that cannot be asked without running a descriptor."""
     if type(name) is not str:
         return False
-    if not is_plain(kind, name):
-        return True  # a cached property, say: not to be asked, and no evidence against
+    if not is_plain(kind, name):  # a cached property stands in the dictionary, a trait of traitlets does not
+        return None if any("__set__" in mine for mine in mro_dicts(type(class_value(kind, name)))) else True
     try:
         return object.__getattribute__(obj, name) is value
     except AttributeError:

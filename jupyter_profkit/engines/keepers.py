@@ -2,30 +2,36 @@
 
     keepers = Keepers(holders)
     keepers.root_of(task)               Root("task", ("Task-7 of work()",))
-    keepers.release(root, task, links)  the statement that makes it let go, and what to know about it
+    keepers.counts(owner, task)         False for a queue of the event loop
 
 A pending task is in a queue of its event loop, the handler of a signal in an array of
-C: the ways to these are long or hidden, and nobody would cut them there.
+C, every logger behind each module that logs: the ways to these are long, many or
+hidden, and nobody would cut them there.
 """
 
 from __future__ import annotations
 
 import contextvars
+import logging
 import signal
 import sys
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
-from jupyter_profkit.engines.advice import Link
+from jupyter_profkit.engines.machinery import OwnObjects
 from jupyter_profkit.engines.reference_holders import Holders
-from jupyter_profkit.engines.roots import Root, name_of_thread, pending_tasks
-from jupyter_profkit.engines.safe_repr import exact_name, printable
+from jupyter_profkit.engines.roots import Root, pending_tasks
+from jupyter_profkit.engines.safe_repr import exact_name, printable, type_name
 
-__all__ = ["Keepers", "release_hook", "timer_release"]
+__all__ = ["Keepers", "running_loop"]
 
 _PLAIN: Final = frozenset(id(kind) for kind in (list, tuple, dict, set, types.CellType))
+_LOOPS_OWN: Final = frozenset(
+    {"Handle", "TimerHandle", "Future", "TaskStepMethWrapper", "TaskWakeupMethWrapper", "builtin_function_or_method"}
+)
+"""What an event loop holds a task with."""
 
 
 class Keepers:
@@ -38,94 +44,79 @@ class Keepers:
 
     def __init__(self, holders: Holders) -> None:
         self._holders = holders
-        self._roots = {**pending_tasks(), **_signal_handlers()}
+        self._own = OwnObjects()
+        self._tasks = pending_tasks()
+        self._roots = {**self._tasks, **dict(_loggers()), **dict(_signal_handlers()), **dict(_hooks())}
         self._handle = getattr(sys.modules.get("asyncio.events"), "TimerHandle", None)
+        self._loop = running_loop()
 
-    def root_of(self, obj: Any) -> Root | None:
-        """The name of `obj`, if it is kept without one."""
+    def root_of(self, obj: Any, *, is_held: bool) -> Root | None:
+        """The name of `obj`, if it is kept without one.
+
+        Parameters
+        ----------
+        is_held : whether anything that the collector sees holds it.
+        """
         kind = type(obj)
         if id(kind) in _PLAIN:  # most are; this is asked of every object that a search meets
             return None
         if self._holders.is_shell(obj):
             return Root("shell", ("IPython itself",))
-        if kind is self._handle and not obj.cancelled():
-            return Root("event loop", ("a call that waits in the event loop",))
-        if kind is contextvars.Context:
+        if obj is self._loop and obj is not None:
+            return Root("event loop", ("the event loop",))
+        if kind is self._handle:
+            what = "a cancelled call" if obj.cancelled() else "a call that waits"
+            return Root("event loop", (f"{what} in the event loop",))
+        if kind is contextvars.Context and (not is_held or obj is self._holders.context or _is_entered(obj)):
             return Root("context", ("a context",))
         return self._roots.get(id(obj))
 
-    def release(self, root: Root, obj: Any, behind: Sequence[Any], links: Sequence[Link]) -> tuple[str, str]:
-        """The statement that makes `obj`, which has the name `root`, let go; and what to know about it.
-
-        Parameters
-        ----------
-        behind : the objects from there to the one that should go.
-        links : the steps between them.
-        """
-        name = root.name.partition(" ")[0]
-        match root.kind:
-            case "task":
-                found = f"{{t.get_name(): t for t in asyncio.all_tasks()}}[{name!r}]"
-                return f"import asyncio; {found}.cancel();", "or wait until it is done"
-            case "event loop":
-                place = _place(getattr(_running_loop(), "_scheduled", ()), obj)
-                free = f"import asyncio; asyncio.get_running_loop()._scheduled[{place}].cancel()" if place >= 0 else ""
-                return free, "or wait until it was called"
-            case "signal":
-                return f"import signal; signal.signal(signal.{name}, signal.SIG_DFL);", "the signal's own action again"
-            case "context":
-                return self._release_context(obj, behind)
-        return _release_shell(links)
-
-    def _release_context(self, context: Any, behind: Sequence[Any]) -> tuple[str, str]:
-        kept = {id(one) for one in behind}
-        for variable, value in contextvars.Context.items(context):
-            if id(value) in kept:
-                names = [exact_name(name) for name, one in list(self._holders.namespace.items()) if one is variable]
-                if names and names[0].isidentifier():
-                    return f"{names[0]}.set(None);", "contexts that were copied from this one keep it until they go"
-                return "", f"it is the value of the context variable {printable(variable.name, 60)}"
-        return "", "it goes when that context goes"
+    def counts(self, owner: Any, obj: Any) -> bool:
+        """Whether `owner` is more to `obj` than the way in which an event loop has its tasks and their contexts."""
+        kind = type(obj)
+        if kind is not contextvars.Context and id(obj) not in self._tasks:
+            return True
+        name = type_name(type(owner))
+        if kind is contextvars.Context and name == "Task":
+            return id(owner) in self._tasks
+        if kind is contextvars.Context and name in {"Handle", "TimerHandle"}:
+            return owner.cancelled() or self._own.has(owner._callback)
+        return name not in _LOOPS_OWN
 
 
-def _release_shell(links: Sequence[Link]) -> tuple[str, str]:
-    labels = [link.labels[0] if link.labels else "" for link in links[:4]]
-    if labels[:2] == [".events", ".callbacks"] and len(labels) == 4:
-        return f"del get_ipython().events.callbacks{labels[2]}{labels[3]}", "it is no longer called, then"
-    return "", "IPython keeps it"
-
-
-def _place(objects: Any, wanted: object) -> int:
-    return next((place for place, one in enumerate(list(objects)) if one is wanted), -1)
-
-
-def _running_loop() -> Any:
+def running_loop() -> Any:
+    """The event loop in which this cell runs, or None."""
     events = sys.modules.get("asyncio.events")
     return events._get_running_loop() if events is not None else None
 
 
-def _signal_handlers() -> dict[int, Root]:
-    found: dict[int, Root] = {}
+def _is_entered(context: contextvars.Context) -> bool:
+    """Whether something runs in a context, so that a frame of C holds it."""
+    try:
+        context.run(int)
+    except RuntimeError:
+        return True
+    return False
+
+
+def _loggers() -> Iterator[tuple[int, Root]]:
+    yield id(logging.root), Root("logger", ("the root logger",))
+    for name, logger in list(logging.Logger.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger):
+            yield id(logger), Root("logger", (f"the logger {printable(exact_name(name), 60)}",))
+
+
+def _signal_handlers() -> Iterator[tuple[int, Root]]:
     if threading.current_thread() is threading.main_thread():
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if callable(handler) and isinstance(number, signal.Signals):
-                found[id(handler)] = Root("signal", (f"{number.name} has this handler",))
-    return found
+                yield id(handler), Root("signal", (f"{number.name} has this handler",))
 
 
-def release_hook(root: Root) -> tuple[str, str]:
-    """How a hook of the interpreter is put back; empty if `root` is none."""
-    module, _, name = root.name.partition(" .")
-    if module == "sys" and hasattr(sys, f"__{name}__"):
-        return f"import sys; sys.{name} = sys.__{name}__", "Python's own hook again"
-    return "", ""
-
-
-def timer_release(thread: Any) -> tuple[str, str]:
-    """How a thread lets go: a timer can be cancelled, any other one has to end."""
-    if type(thread) is threading.Timer:
-        found = "{t.name: t for t in threading.enumerate()}"
-        name = name_of_thread(thread).removeprefix("thread ")
-        return f"import threading; {found}[{name!r}].cancel()", "or wait until it has run"
-    return "", "it goes when that function returns"
+def _hooks() -> Iterator[tuple[int, Root]]:
+    """What this thread's calls are told to."""
+    for name in ("profile", "trace"):
+        function = getattr(sys, f"get{name}")()
+        if function is not None:
+            yield id(function), Root("hook", (f"sys.set{name} has this function",))

@@ -101,6 +101,7 @@ def _of_frame(obj: Any) -> Parts:
             yield (names[place] if place < len(names) else f"[column {place}]"), values
     yield ".index", index
     yield ".columns", columns
+    yield from _attrs(obj)
 
 
 def _of_series(obj: Any) -> Parts:
@@ -108,6 +109,17 @@ def _of_series(obj: Any) -> Parts:
     for block in manager.blocks:
         yield ".values", block.values
     yield ".index", manager.axes[-1]
+    yield from _attrs(obj)
+
+
+def _attrs(obj: Any) -> Parts:
+    """What the user noted with a table."""
+    try:
+        attrs = object.__getattribute__(obj, "_attrs")
+    except AttributeError:
+        return
+    if attrs:
+        yield ".attrs", attrs
 
 
 _DATA: Final = (

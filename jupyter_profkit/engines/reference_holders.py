@@ -92,6 +92,11 @@ class Holders:
         """Whether this is a notebook or a terminal of IPython."""
         return self._shell is not None
 
+    @property
+    def context(self) -> Any:
+        """The context in which a kernel runs cells, if it keeps one."""
+        return getattr(getattr(self._shell, "kernel", None), "_shell_context", None)
+
     def is_shell(self, obj: object) -> bool:
         """Whether `obj` is the shell itself, or its kernel."""
         return obj is not None and (obj is self._shell or obj is getattr(self._shell, "kernel", None))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextvars
 import functools
 import itertools
 import operator
@@ -29,7 +30,18 @@ from jupyter_profkit.engines.library_readers import library_reader
 from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.safe_repr import describe, exact_name, module_dict, type_name
 
-__all__ = ["READERS", "Reference", "attribute", "bare", "content", "getters", "local", "place", "variables"]
+__all__ = [
+    "READERS",
+    "Reference",
+    "annotations_of",
+    "attribute",
+    "bare",
+    "content",
+    "getters",
+    "local",
+    "place",
+    "variables",
+]
 
 
 class Reference(NamedTuple):
@@ -79,6 +91,10 @@ def _closure(name: str) -> str:
     return f"closure {name}"
 
 
+def _annotation(name: str) -> str:
+    return f"annotation {name}"
+
+
 def _default(name: str) -> str:
     return f"default {name}"
 
@@ -96,8 +112,24 @@ def of_dict(obj: dict[Any, Any], write: Callable[[Any], str] = _item) -> Iterato
             yield Reference(bare, "key", key)
 
 
-def _of_list(obj: list[Any]) -> Iterator[Reference]:
-    return (Reference(_index, number, value) for number, value in enumerate(list.__iter__(obj)))
+def _items(kind: Any) -> Reader:
+    """A reader of what stands at places."""
+    iterate: Callable[[Any], Iterator[Any]] = kind.__iter__
+
+    def read(obj: Any) -> Iterator[Reference]:
+        return (Reference(_index, number, value) for number, value in enumerate(iterate(obj)))
+
+    return read
+
+
+def _members(kind: Any) -> Reader:
+    """A reader of what has no place."""
+    iterate: Callable[[Any], Iterator[Any]] = kind.__iter__
+
+    def read(obj: Any) -> Iterator[Reference]:
+        return (Reference(bare, "", value) for value in iterate(obj))
+
+    return read
 
 
 def _of_tuple(obj: tuple[Any, ...]) -> Iterator[Reference]:
@@ -115,16 +147,14 @@ def _field_names(kind: type) -> tuple[str, ...]:
     return names if type(names) is tuple and all(type(name) is str for name in names) else ()
 
 
-def _of_deque(obj: collections.deque[Any]) -> Iterator[Reference]:
-    return (Reference(_index, number, value) for number, value in enumerate(collections.deque.__iter__(obj)))
-
-
-def _of_set(obj: set[Any]) -> Iterator[Reference]:
-    return (Reference(bare, "", value) for value in set.__iter__(obj))
-
-
-def _of_frozenset(obj: frozenset[Any]) -> Iterator[Reference]:
-    return (Reference(bare, "", value) for value in frozenset.__iter__(obj))
+_CONTAINERS: Final[tuple[tuple[type, Reader], ...]] = (
+    (dict, of_dict),
+    (list, _items(list)),
+    (tuple, _of_tuple),
+    (collections.deque, _items(collections.deque)),
+    (set, _members(set)),
+    (frozenset, _members(frozenset)),
+)
 
 
 # Functions and what wraps them
@@ -139,9 +169,28 @@ def _of_function(obj: Any) -> Iterator[Reference]:
         yield Reference(_default, name, value)
     for name, value in (obj.__kwdefaults__ or {}).items():
         yield Reference(_default, name, value)
+    declared = annotations_of(obj)
+    if type(declared) is tuple:  # as the code has them, before anybody reads them
+        declared = dict(zip(declared[::2], declared[1::2], strict=True))
+    yield from of_dict(declared or {}, _annotation)
     for value in referents(obj):
         if value is not obj.__globals__ and is_own_dict(obj, value):
             yield from of_dict(value, attribute)
+
+
+def annotations_of(function: Any) -> Any:
+    """The dictionary or tuple in which a function keeps its annotations, None if there are none.
+
+    To read ``__annotations__`` would make a dictionary of the tuple, for good.
+    """
+    known = (function.__globals__, function.__builtins__, function.__defaults__, function.__kwdefaults__)
+    others = (function.__closure__, function.__code__, getattr(function, "__type_params__", None))
+    for value in referents(function):
+        if type(value) not in {dict, tuple} or any(value is one for one in (*known, *others)):
+            continue
+        if type(value) is tuple or not is_own_dict(function, value):
+            return value
+    return None
 
 
 def _of_attributes(*names: str) -> Reader:
@@ -191,6 +240,15 @@ def _of_cache(obj: Any) -> Iterator[Reference]:
 
 def _is_link_type(obj: object) -> bool:
     return issubclass(type(obj), type) and type_name(obj) == "_lru_list_elem"  # type: ignore[arg-type]
+
+
+def _of_context(obj: contextvars.Context) -> Iterator[Reference]:
+    for variable, value in contextvars.Context.items(obj):
+        yield Reference(_context_variable, variable.name, value)
+
+
+def _context_variable(name: str) -> str:
+    return f"context variable {exact_name(name)}"
 
 
 def _of_cell(obj: types.CellType) -> Iterator[Reference]:
@@ -329,12 +387,7 @@ def _of_nothing(_: object) -> Iterator[Reference]:
 
 
 _OF_TYPES: Final[tuple[tuple[type, Reader], ...]] = (
-    (dict, of_dict),
-    (list, _of_list),
-    (tuple, _of_tuple),
-    (collections.deque, _of_deque),
-    (set, _of_set),
-    (frozenset, _of_frozenset),
+    *_CONTAINERS,
     (types.FunctionType, _of_function),
     (types.MethodType, _of_attributes("__self__", "__func__")),
     (types.BuiltinFunctionType, _of_builtin),
@@ -344,6 +397,7 @@ _OF_TYPES: Final[tuple[tuple[type, Reader], ...]] = (
     (classmethod, _of_attributes("__func__")),
     (staticmethod, _of_attributes("__func__")),
     (types.CellType, _of_cell),
+    (contextvars.Context, _of_context),
     (types.TracebackType, _of_attributes("tb_frame", "tb_next")),
     (types.CodeType, _of_nothing),
     (memoryview, _of_memoryview),
@@ -357,12 +411,7 @@ if sys.version_info >= (3, 12):
     READERS[id(itertools.batched)] = _SOURCE
 
 _CONTENTS: Final[tuple[tuple[type, Reader], ...]] = (
-    (dict, of_dict),
-    (list, _of_list),
-    (tuple, _of_tuple),
-    (collections.deque, _of_deque),
-    (set, _of_set),
-    (frozenset, _of_frozenset),
+    *_CONTAINERS,
     (type, _of_class),
     (types.ModuleType, _of_module),
     (BaseException, _of_exception),

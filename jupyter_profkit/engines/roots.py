@@ -88,15 +88,19 @@ def registries() -> Iterator[tuple[int, Callable[[Any, Any], Holder]]]:
             id(finalizers),
             lambda all_, held: Holder("finalizer", f"weakref.finalize number {_number_of(all_, held)}"),
         )
-    for module, path in (
-        ("ipywidgets.widgets.widget", ("_instances",)),
-        ("ipykernel.ipkernel", ("_comm_manager", "comms")),
-    ):
-        found: Any = sys.modules.get(module)
-        for name in path:
-            found = getattr(found, name, None)
-        if type(found) is dict:
-            yield id(found), lambda *_: Holder("widgets", "open widgets")
+    widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", None)
+    if type(widgets) is dict:
+        yield id(widgets), lambda *_: Holder("widgets", "open widgets")
+    comms = getattr(getattr(sys.modules.get("ipykernel.ipkernel"), "_comm_manager", None), "comms", None)
+    if type(comms) is dict:
+        yield id(comms), lambda all_, held: _comm(all_, held, widgets)
+
+
+def _comm(comms: Any, held: object, widgets: Any) -> Holder:
+    """An open connection to the front end; that of a widget goes with the widget."""
+    key = _key_of(comms, held)
+    is_widgets = type(widgets) is dict and key in widgets
+    return Holder("widgets", "open widgets") if is_widgets else Holder("comms", f"the open comm {exact_name(key)}")
 
 
 def pending_tasks() -> dict[int, Root]:
@@ -125,9 +129,9 @@ def _key_of(mapping: Any, value: object) -> object:
     return next((key for key, held in list(dict.items(mapping)) if held is value), "?")
 
 
-def _number_of(mapping: Any, held: object) -> int:
-    items = list(dict.items(mapping))
-    return next((number for number, (key, value) in enumerate(items) if key is held or value is held), -1)
+def _number_of(finalizers: Any, held: object) -> object:
+    """The number that `weakref.finalize` gave to the one that holds something: it stays when others go."""
+    return next((made.index for one, made in list(dict.items(finalizers)) if one is held or made is held), -1)
 
 
 def thread_name(thread_id: int) -> str:

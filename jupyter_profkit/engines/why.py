@@ -18,7 +18,7 @@
 
 from __future__ import annotations
 
-import keyword
+import re
 import sys
 import threading
 import time
@@ -27,21 +27,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from jupyter_profkit.engines.advice import (
-    Link,
-    cut_inside,
-    forget_last_error,
-    forget_outputs,
-    is_users_class,
-    module_expression,
-)
+from jupyter_profkit.engines.advice import Link, cut_inside, is_users_module
 from jupyter_profkit.engines.array_holders import ArrayHolders, contents
 from jupyter_profkit.engines.heap_scan import hanging_on, read_referrers
-from jupyter_profkit.engines.keepers import Keepers, release_hook, timer_release
+from jupyter_profkit.engines.keepers import Keepers
 from jupyter_profkit.engines.paths import PathNamer
 from jupyter_profkit.engines.reference_holders import Holder, Holders
-from jupyter_profkit.engines.roots import OUT, UNDERSCORES, Root, registries, roots_of, thread_name
-from jupyter_profkit.engines.safe_repr import describe, exact_name, printable, type_name
+from jupyter_profkit.engines.releases import Release, Releases
+from jupyter_profkit.engines.roots import Root, registries, roots_of, thread_name
+from jupyter_profkit.engines.safe_repr import describe, printable, type_name
 from jupyter_profkit.engines.walks import Step, no_step
 from jupyter_profkit.model.objects import ChainStep, HolderChain
 
@@ -57,7 +51,7 @@ _UNSEEN_NOTE: Final = (
     "the collector cannot look there: maybe a callback of atexit (atexit.unregister), or a call that runs"
 )
 _ENDS: Final = (type, types.ModuleType)
-"""A class is held by its instances, a module by its functions: only their names count."""
+"""A class is held by its instances, a module by its functions: only their names count, if they have any."""
 
 _IMMORTAL: Final = 2**29
 
@@ -115,13 +109,13 @@ class _HolderSearch:
     ) -> None:
         self._starts = starts
         self._holders = holders
-        self._name = name
         self._deadline = deadline
         self._clock = clock
         self._step_on = step
         self._late = False
         self._registries = dict(registries())
         self._keepers = Keepers(holders)
+        self._releases = Releases(holders, name)
         self._frames = frozenset(_running_frames())
         self._objects: list[Any] = [starts[0]]
         self._numbers: dict[int, int] = {id(starts[0]): 0}
@@ -134,6 +128,10 @@ class _HolderSearch:
         """Objects whose name is to be taken away."""
         self._cut_edges: set[tuple[int, int]] = set()
         self._cut_roots: set[tuple[Root, int]] = set()
+        self._lost: list[int] = []
+        """Objects of which nothing is seen to hold them."""
+        self._looked_at: set[int] = set()
+        """Those of them for which every object of the heap was asked."""
         self._n_seen = 0
         self._namer: PathNamer | None = None
         self._ways: dict[Root, list[HolderChain]] = {}
@@ -145,10 +143,13 @@ class _HolderSearch:
             hit, found.in_cycle = self._shortest(0)
             if hit is not None:
                 self._add(found.chains, *hit)
-            elif not self._follow_waiting():
+            elif not self._follow_waiting() and not self._look_closer():
                 break
         else:
             found.notes.append(f"There are more than {MAX_CHAINS} chains; ask again when these are gone.")
+        if len(found.chains) > 1:  # what goes by itself, and has gone when this is read
+            found.chains = [chain for chain in found.chains if chain.kind != "last result"] or found.chains[:1]
+        _let_go_from_the_end(found.chains)
         if not found.chains and not found.in_cycle and not self._late:
             found.chains += self._dead_ends()
         if self._late:
@@ -216,24 +217,56 @@ class _HolderSearch:
         unread = self._first_of([node for node in level if node not in self._owners and node not in self._waiting])
         for node in unread:
             self._owners[node] = []
-        targets = [self._objects[node] for node in unread]
-        containers = self._containers(targets)
-        wanted = {id(target): node for target, node in zip(targets, unread, strict=True)}
+        self._note_holders(unread, self._containers([self._objects[node] for node in unread]))
+        if unread[:1] == [0]:
+            self._roots.setdefault(0, []).extend(self._frame_roots(self._objects[0]))
+
+    def _note_holders(self, nodes: list[int], containers: list[Any]) -> None:
+        """Note who of `containers` holds which of `nodes`, and which of these nobody holds."""
+        wanted = {id(self._objects[node]): node for node in nodes}
         names: dict[int, list[Holder]] = {}
         for number, container in enumerate(containers):
             if number % 1024 == 0 and self._is_late():
                 break
             self._note(container, wanted, names)
         for node, found in names.items():
-            roots = list(roots_of(found))
-            # what holds a class or module does not matter: it is a place to find the object in
-            self._roots[node] = roots[:1] if node and issubclass(type(self._objects[node]), _ENDS) else roots
-        for node in unread:
-            kept = self._keepers.root_of(self._objects[node]) if node else None
-            if kept is not None:
-                self._roots[node], self._owners[node] = [kept], []  # what has it does not matter
-        if unread[:1] == [0]:
-            self._roots.setdefault(0, []).extend(self._frame_roots(self._objects[0]))
+            self._roots.setdefault(node, []).extend(roots_of(found))
+        for node in nodes:
+            self._end_at(node)
+        self._lost += [node for node in nodes if not self._owners[node] and not self._roots.get(node)]
+
+    def _look_closer(self) -> bool:
+        """Read the whole heap for what seems to be held by nobody; whether anybody was found.
+
+        `gc.get_referrers` misses some that types written in C hold: the results of tasks on
+        Python 3.11, attributes of futures on 3.13.
+        """
+        if self._is_late():
+            return False
+        lost = [node for node in dict.fromkeys(self._lost) if node not in self._looked_at]
+        if 0 not in self._looked_at and self._unseen():
+            lost = [0, *filter(None, lost)]
+            self._n_seen, self._owners[0] = 0, []
+            self._roots[0] = [root for root in self._roots.get(0, ()) if root.kind == "thread"]
+        self._looked_at |= {*lost, 0}
+        self._lost.clear()
+        if lost:
+            objects = [self._objects[node] for node in lost]
+            self._note_holders(lost, self._containers(objects, reads_all=True))
+        return len(self._lost) < len(lost)
+
+    def _end_at(self, node: int) -> None:
+        """Follow no further what has a name that a reader knows it by, or is kept without one."""
+        obj, roots = self._objects[node], self._roots.get(node, [])
+        kept = self._keepers.root_of(obj, is_held=bool(self._owners[node] or roots))
+        owners = [one for one in self._owners[node] if self._keepers.counts(self._objects[one], obj)]
+        self._owners[node] = owners
+        if kept is not None:
+            is_all = node == 0 or kept.kind == "task"
+            self._owners[node] = owners if is_all else []
+            self._roots[node] = [kept, *(roots if is_all else ())]
+        elif node and roots and issubclass(type(obj), _ENDS):  # it is but a place to find the object in
+            self._owners[node], self._roots[node] = [], roots[:1]
 
     def _first_of(self, nodes: list[int]) -> list[int]:
         """Those that are followed now; the others wait."""
@@ -264,10 +297,10 @@ class _HolderSearch:
         self._waiting.clear()
         return is_more and not self._is_late()
 
-    def _containers(self, targets: list[Any]) -> list[Any]:
+    def _containers(self, targets: list[Any], *, reads_all: bool = False) -> list[Any]:
         """What refers to any of `targets`, without what belongs to this search."""
         own = {id(self._starts), id(self._objects), id(self._arrays.arrays)}
-        found = read_referrers(targets, own, self._is_late)
+        found = read_referrers(targets, own, self._is_late, reads_all=reads_all)
         return [one for one in found if id(one) not in self._frames] + self._arrays.holding(targets, self._is_late)
 
     def _note(self, container: Any, wanted: dict[int, int], names: dict[int, list[Holder]]) -> None:
@@ -284,12 +317,8 @@ class _HolderSearch:
                 names.setdefault(node, []).append(self._registries[id(container)](container, held))
             elif is_namespace:
                 names.setdefault(node, []).extend(self._holders.of(container, held))
-            elif number is not None and self._owners[node][-1:] != [number] and self._is_followed(held):
+            elif number is not None and self._owners[node][-1:] != [number] and not _is_its_own(held, container):
                 self._owners[node].append(number)
-
-    @staticmethod
-    def _is_followed(held: Any) -> bool:
-        return not issubclass(type(held), _ENDS)
 
     def _number(self, container: Any) -> int:
         number = self._numbers.setdefault(id(container), len(self._objects))
@@ -319,36 +348,40 @@ class _HolderSearch:
         """Tell a chain, and cut what its statement cuts."""
         links, ends = self._links(path)
         for start, end in zip([0, *ends], ends, strict=False):
-            if (
-                path[start],
-                path[end],
-            ) in self._cut_edges:  # met again through a dictionary of attributes
+            if (path[start], path[end]) in self._cut_edges:  # met again through a dictionary of attributes
                 self._cut_edges.add((path[end - 1], path[end]))
                 return
-        prefix, expression = self._expression(root)
-        cut = cut_inside(expression, links)
         told = self._ways.setdefault(root, [])
-        if cut is not None and len(told) < _WAYS_TOLD:
-            self._cut(links, ends, path, cut.link)
-            free, note = prefix + cut.statement, ""
+        release, is_inside = self._release(root, path, links, is_last=len(told) == _WAYS_TOLD)
+        if release.link >= 0:
+            self._cut(links, ends, path, release.link)
         else:
-            self._cut_roots.add((root, path[0] if root.kind == "IPython" else -1))
+            self._cut_roots.add((root, path[0] if root.kind in {"IPython", "event loop"} else -1))
             self._let_go.append(path[0])
-            free, note = self._free_root(root, path, links, prefix)
-            if root.kind == "module" and links and not _is_plain(links[0].owner):
-                free, note = release_hook(root)
-                note = note or "a library keeps it; its own functions have to let it go"
-        chain = HolderChain(root.kind, printable(root.name, 80), self._steps(links, ends, path), free, note)
-        if cut is not None and len(told) == _WAYS_TOLD:
-            chain = replace(told[0], free=free, note=note, n_ways=_WAYS_TOLD + 1)
+        steps = self._steps(links, ends, path)
+        chain = HolderChain(root.kind, printable(root.name, 80), steps, release.statement, release.note)
+        if is_inside and len(told) == _WAYS_TOLD:
+            chain = replace(told[0], free=chain.free, note=chain.note, n_ways=_WAYS_TOLD + 1)
             place = chains.index(told[0])
             chains[:] = [one for one in chains if one not in told]
             chains.insert(min(place, len(chains)), chain)
             return
-        if free and any(one.free == free for one in chains):
+        if chain.free and any(one.free == chain.free for one in chains):
             return  # a cache that holds it twice, say: what ends the other chain ends this one
         told.append(chain)
         chains.append(chain)
+
+    def _release(self, root: Root, path: list[int], links: list[Link], *, is_last: bool) -> tuple[Release, bool]:
+        """The statement that ends a chain, and whether the chain could be cut inside; if `is_last`, the name goes."""
+        hook = self._releases.hook(root)
+        if hook is not None:
+            return hook, False
+        prefix, expression = self._releases.expression(root)
+        is_users = root.kind != "module" or is_users_module(sys.modules.get(root.name.partition(" .")[0]))
+        cut = cut_inside(expression, links, keeps_places=is_users)
+        if cut is not None and not is_last:
+            return Release(prefix + cut.statement, "", cut.link), True
+        return self._releases.of(root, [self._objects[node] for node in path], links), cut is not None
 
     def _cut(self, links: list[Link], ends: list[int], path: list[int], number: int) -> None:
         end = ends[number]
@@ -368,64 +401,6 @@ class _HolderSearch:
         target = self._objects[node]
         return ChainStep(printable(label), type_name(type(target)), describe(target))
 
-    # from a name to a statement
-
-    def _expression(self, root: Root) -> tuple[str, str]:
-        """What must be imported first, and the expression for what the name names."""
-        first = root.labels[0]
-        if root.kind == "variable":
-            return "", first if _is_name(first) else ""
-        if root.kind == "module":
-            name, _, attribute = first.partition(" .")
-            return module_expression(name, f".{attribute}")
-        if root.kind == "IPython" and (OUT.fullmatch(first) or UNDERSCORES.fullmatch(first)):
-            return "", first
-        return "", ""
-
-    def _free_root(self, root: Root, path: list[int], links: list[Link], prefix: str) -> tuple[str, str]:
-        """The statement that takes the name away, and what to know about it."""
-        name = root.labels[0]
-        obj = self._objects[path[0]]
-        match root.kind:
-            case "variable":
-                return (f"del {name}", "") if _is_name(name) else (f"del globals()[{name!r}]", "")
-            case "module":
-                return f"{prefix}del {self._expression(root)[1]}", ""
-            case "last error":
-                return forget_last_error(), "so does the next error"
-            case "matplotlib":
-                return f"import matplotlib.pyplot; matplotlib.pyplot.close({name.rpartition(' ')[2]})", ""
-            case "widgets":
-                return self._close_widget(), "a widget stays until it is closed"
-            case "finalizer":
-                place = name.rpartition(" ")[2]
-                return f"import weakref; list(weakref.finalize._registry)[{place}].detach();", "it is not called, then"
-            case "thread":
-                return timer_release(obj)
-            case "task" | "event loop" | "signal" | "finalizer" | "context" | "shell":
-                return self._keepers.release(root, obj, [self._objects[node] for node in path], links)
-            case "last result":
-                return "", "it goes when this cell has ended"
-        return self._free_outputs(root, obj)
-
-    def _close_widget(self) -> str:
-        widget = getattr(sys.modules.get("ipywidgets.widgets.widget"), "Widget", None)
-        if widget is not None and issubclass(type(self._objects[0]), widget) and self._name:
-            return f"{self._name}.close()"
-        return "import ipywidgets; ipywidgets.Widget.close_all()"
-
-    def _free_outputs(self, root: Root, obj: Any) -> tuple[str, str]:
-        labels = root.labels
-        names = [name for name in labels if UNDERSCORES.fullmatch(name)]
-        outputs = [int(match[1]) for match in map(OUT.fullmatch, labels) if match]
-        hidden = [label.removeprefix("hidden ") for label in labels if label.startswith("hidden ")]
-        hooks = [label.rpartition(".")[2] for label in labels if label.startswith("display hook")]
-        free = forget_outputs(names, outputs, hidden, hooks)
-        variables = [exact_name(key) for key, value in list(self._holders.namespace.items()) if value is obj]
-        others = [name for name in variables if not UNDERSCORES.fullmatch(name)]
-        note = f"takes the variable {others[0]} away too" if others and free.startswith("%xdel") else ""
-        return free, note
-
     def _unseen(self) -> int:
         """References to the object that no container told of."""
         self._objects.append(object())
@@ -437,8 +412,40 @@ class _HolderSearch:
         return 0 if count > _IMMORTAL else max(0, count - ours - in_starts - self._n_seen - n_locals)
 
 
-def _is_name(text: str) -> bool:
-    return text.isidentifier() and not keyword.iskeyword(text)
+_ENTRY: Final = re.compile(r"(.*\bdel .*\[)(\d+)\]")
+
+
+def _let_go_from_the_end(chains: list[HolderChain]) -> None:
+    """Of several entries of one list that are deleted, put the last first: the others then stay where they are."""
+    places: dict[str, list[int]] = {}
+    for place, chain in enumerate(chains):
+        entry = _ENTRY.fullmatch(chain.free)
+        if entry is not None:
+            places.setdefault(entry[1], []).append(place)
+    for here in places.values():
+        alike = [chains[place] for place in here]
+        for place, chain in zip(here, sorted(alike, key=lambda one: -_number_in(one.free)), strict=True):
+            chains[place] = chain
+
+
+def _number_in(statement: str) -> int:
+    entry = _ENTRY.fullmatch(statement)
+    return int(entry[2]) if entry is not None else 0
+
+
+def _is_its_own(held: Any, container: Any) -> bool:
+    """Whether `container` is but a part of a class: what describes its slots, the order of its bases."""
+    if not issubclass(type(held), type):
+        return False
+    kind = type(container)
+    if kind is tuple:
+        return container is type.__dict__["__mro__"].__get__(held) or container is type.__dict__["__bases__"].__get__(
+            held
+        )
+    return kind in _DESCRIPTIONS and container.__objclass__ is held
+
+
+_DESCRIPTIONS: Final = (types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType)
 
 
 def _path(towards: dict[int, int], node: int) -> list[int]:
@@ -447,11 +454,6 @@ def _path(towards: dict[int, int], node: int) -> list[int]:
         path.append(node)
         node = towards[node]
     return path
-
-
-def _is_plain(owner: Any) -> bool:
-    """Whether it is a container, and no library's object that has parts."""
-    return type(owner) in {dict, list, tuple, set, frozenset} or is_users_class(type(owner))
 
 
 def _running_frames() -> Iterator[int]:

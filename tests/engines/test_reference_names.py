@@ -10,6 +10,7 @@ import functools
 import gc
 import itertools
 import operator
+import queue
 import types
 import typing
 import weakref
@@ -337,13 +338,10 @@ def test_an_iterator_that_has_begun_tells_more():
 
 
 def test_what_has_no_name_has_its_place_and_that_is_said():
-    import contextvars
-
-    context = contextvars.copy_context()
-    assert set(names(context)) == {"#0"}
-    assert notes(context) == [
-        "An arrow with #0, #1, … has no name: C code holds it, in that place of gc.get_referents."
-    ]
+    held = queue.SimpleQueue()
+    held.put(TARGET)
+    assert "#0" in names(held)
+    assert notes(held) == ["An arrow with #0, #1, … has no name: C code holds it, in that place of gc.get_referents."]
 
 
 def test_a_released_memoryview_refers_to_nothing():

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import collections  # noqa: F401 - it has names
+import colorsys
+import contextvars
 import ctypes
 import functools
 import gc
+import json  # noqa: F401
+import sys
+import typing  # noqa: F401
 import weakref
 from collections import OrderedDict, deque
 
@@ -63,6 +69,44 @@ def array(values, is_writable=True):
     return made
 
 
+def made_class(**names):
+    return type("Made", (), {"__module__": "__main__", **names})
+
+
+def computed(value):
+    """A descriptor that gives something else than itself."""
+    return holding(made_class(__get__=lambda *_: 1), child=value)
+
+
+def holding_function(**attributes):
+    def function():
+        pass
+
+    vars(function).update(attributes)
+    return function
+
+
+def annotated(value):
+    def function(value: value):
+        pass
+
+    function.__annotations__ = {"value": value}
+    return function
+
+
+def cached(value):
+    made = made_class(m=classmethod(functools.lru_cache(lambda cls: [value.pop()])))
+    value = [value]
+    made.m()
+    return made
+
+
+def in_context(value):
+    context = contextvars.Context()
+    context.run(contextvars.ContextVar("var").set, value)
+    return context
+
+
 WAYS = {
     "dict": (lambda b: {"k": b}, "['k']", "del x['k']"),
     "two keys": (lambda b: {"k": b, 3: b}, "['k']", "del x['k'], x[3]"),
@@ -85,6 +129,15 @@ WAYS = {
     "slot": (lambda b: holding(Slotted, child=b), ".child", "del x.child"),
     "own __delattr__": (lambda b: holding(Frozen, child=b), ".child", "del x"),
     "class": (lambda b: type("Made", (), {"__module__": "__main__", "child": b}), ".child", "del x.child"),
+    "class of an instance": (lambda b: made_class(child=b)(), ".__class__.child", "del x.__class__.child"),
+    "class in a list": (lambda b: [made_class(child=b)], "[0].child", "del x[0].child"),
+    "attribute behind a descriptor": (lambda b: made_class(d=computed(b)), ".d.child", "del x.d"),
+    "attribute of a function": (lambda b: holding_function(cache={"k": b}), ".cache['k']", "del x"),
+    "annotation": (annotated, "annotation value", "del x"),
+    "closure over a tuple": (lambda b: closure((b,)), "closure value[0]", "del x"),
+    "cached class method": (cached, ".m.__func__cached result[0]", "x.m.cache_clear()"),
+    "context": (in_context, "context variable var", "del x"),
+    "masked array": (lambda b: np.ma.array([1, b], dtype=object), ".base[1]", "del x"),
     "closure": (closure, "closure value", "del x"),
     "generator": (started, "local value", "del x"),
     "partial": (lambda b: functools.partial(print, b), ".args[0]", "del x"),
@@ -140,6 +193,49 @@ def test_many_ways_from_one_name_are_one_chain():
     space["x"] = [[space["b"]] for _ in range(50)]
     found = look(space)
     assert [(chain.free, chain.n_ways) for chain in found.chains] == [("del b", 1), ("del x", 4)]
+
+
+def test_entries_of_a_librarys_list_go_from_its_end_so_that_none_takes_the_place_of_another():
+    space = {"b": Big()}
+    alive = weakref.ref(space["b"])
+    n_before = len(gc.callbacks)
+    gc.callbacks += [lambda *_, kept=space["b"]: None, lambda *_, kept=space["b"]: None]
+    found = look(space)
+    statements = [chain.free for chain in found.chains if chain.kind == "module"]
+    assert statements == [f"import gc; del gc.callbacks[{n_before + 1}]", f"import gc; del gc.callbacks[{n_before}]"]
+    for chain in found.chains:
+        exec(chain.free, space)
+    assert (len(gc.callbacks), alive()) == (n_before, None)
+
+
+@pytest.mark.parametrize("name", ["json.decoder .scanner", "typing .Any", "collections .OrderedDict", "sys .modules"])
+def test_no_statement_takes_away_what_a_library_needs(name):
+    module, attribute = name.split(" .")
+    held = getattr(sys.modules[module], attribute)
+    found = find_holders([held], Holders(None, {}), "held")
+    assert any(chain.name == name for chain in found.chains)
+    assert not [chain.free for chain in found.chains if chain.name == name and chain.free]
+
+
+@pytest.mark.parametrize("held", [Big(), [1], lambda: None], ids=["an instance", "a list", "a function"])
+def test_a_name_that_was_put_into_a_librarys_module_goes(held, monkeypatch):
+    monkeypatch.setattr(colorsys, "put_there", held, raising=False)
+    found = find_holders([held], Holders(None, {}), "held")
+    assert "import colorsys; del colorsys.put_there" in [chain.free for chain in found.chains]
+
+
+def test_a_class_is_held_by_its_instances():
+    space = {"b": made_class()}
+    space["x"] = space["b"]()
+    assert [chain.free for chain in look(space).chains] == ["del b", "del x"]
+    freed_by(space, look(space))
+
+
+def test_a_class_that_has_a_name_is_not_told_by_its_instances():
+    space = {"b": Big(), "Made": made_class()}
+    space["Made"].child = space["b"]
+    space["x"] = [space["Made"]() for _ in range(3)]
+    assert [chain.free for chain in look(space).chains] == ["del b", "del Made.child"]
 
 
 def test_an_object_in_a_cycle_needs_the_collector():
@@ -222,9 +318,9 @@ def reads(monkeypatch):
     """The numbers of objects whose referrers were asked for, read by read."""
     asked = []
 
-    def read(targets, *args):
+    def read(targets, *args, **options):
         asked.append(len(targets))
-        return read_referrers(targets, *args)
+        return read_referrers(targets, *args, **options)
 
     monkeypatch.setattr(why, "read_referrers", read)
     return asked

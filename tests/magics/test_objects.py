@@ -13,7 +13,7 @@ from tests.kernels import Kernel, running_kernel
 pytestmark = [pytest.mark.kernel]
 
 SETUP = """
-import asyncio, contextvars, functools, gc, signal, sys, threading, weakref
+import asyncio, contextvars, functools, gc, logging, os, signal, sys, threading, typing, weakref
 class Big: pass
 def make():
     global alive
@@ -128,6 +128,113 @@ HOLDERS = {
         ["class C:\n    @functools.cached_property\n    def x(self): return make()\nc = C(); c.x;"],
         ["variable c"],
     ),
+    "a task that a variable keeps, too": (
+        [
+            "async def wait():\n    kept = make()\n    await asyncio.sleep(1000)",
+            "tasks = {asyncio.create_task(wait())}; await asyncio.sleep(0.01)",
+        ],
+        ["task Task-", "variable tasks"],
+    ),
+    "gathered tasks": (
+        [
+            "async def wait(v):\n    await asyncio.sleep(1000)",
+            "both = asyncio.gather(wait(make())); await asyncio.sleep(0.01)",
+        ],
+        ["task Task-", "variable both"],
+    ),
+    "a finished task": (
+        ["async def done():\n    return make()", "task = asyncio.create_task(done()); await task; None"],
+        ["variable task"],
+    ),
+    "two calls that the event loop will make": (
+        ["v = make()", "for delay in (1000, 999): asyncio.get_running_loop().call_later(delay, print, v)", "del v"],
+        ["event loop a call that waits"] * 2,
+    ),
+    "a reader of the event loop": (
+        ["ends = os.pipe(); asyncio.get_running_loop().add_reader(ends[0], lambda v=make(): None)"],
+        ["event loop the event loop"],
+    ),
+    "a context of its own": (
+        ["var = contextvars.ContextVar('var'); context = contextvars.Context(); context.run(lambda: var.set(make()));"],
+        ["variable context"],
+    ),
+    "a context variable of a task": (
+        [
+            "var = contextvars.ContextVar('var')\nasync def sets():\n    var.set(make())\n    await asyncio.sleep(500)",
+            "asyncio.get_running_loop().create_task(sets()); await asyncio.sleep(0.01)",
+        ],
+        ["task Task-"],
+    ),
+    "two finalizers": (
+        ["v = make()", "weakref.finalize(Big, print, v); weakref.finalize(Big, print, v); del v"],
+        ["finalizer weakref.finalize number"] * 2,
+    ),
+    "a handler of a logger": (
+        [
+            "handler = logging.StreamHandler(); handler.kept = make()",
+            "logging.getLogger('mine').addHandler(handler); del handler",
+        ],
+        ["logger the logger mine"],
+    ),
+    "a filter of the root logger": (
+        ["logging.getLogger().addFilter(lambda record, v=make(): True)"],
+        ["logger the root logger"],
+    ),
+    "a profiler of Python": (
+        ["sys.setprofile(functools.partial(lambda v, *_: None, make()))"],
+        ["hook sys.setprofile"],
+    ),
+    "a hook of threads": (["threading.excepthook = lambda _, v=make(): None"], ["module threading .excepthook"]),
+    "a callback of the collector": (["gc.callbacks.append(lambda *_, v=make(): None)"], ["module gc .callbacks"]),
+    "the cache of typing": (["typing.Annotated[int, make()];"], None),  # how many ways lead there differs
+    "a magic of the user's": (
+        ["get_ipython().register_magic_function(lambda line, v=make(): None, magic_name='users')"],
+        ["shell IPython itself"] * 2,
+    ),
+    "a transformer of cells": (
+        ["get_ipython().input_transformers_cleanup.append(lambda lines, v=make(): lines)"],
+        ["shell IPython itself"],
+    ),
+    "a handler of errors": (
+        ["get_ipython().set_custom_exc((KeyError,), lambda *_, v=make(): None)"],
+        ["shell IPython itself"],
+    ),
+    "a comm": (
+        [
+            "import comm; opened = comm.create_comm(target_name='t'); opened.on_msg(lambda _, v=make(): None); del opened"
+        ],
+        ["comms the open comm"],
+    ),
+    "a class with nothing but instances": (
+        ["class Old: pass", "instance = Old(); alive = weakref.ref(Old); del Old"],
+        ["variable instance"],
+    ),
+    "a class in a registry": (
+        [
+            "class Base:\n    known = []\n    def __init_subclass__(cls): Base.known.append(cls)",
+            "class Old(Base): kept = make()",
+            "del Old",
+        ],
+        ["variable Base"],
+    ),
+    "an object column": (["import pandas as pd; df = pd.DataFrame({'o': [make(), 1]})"], ["variable df"]),
+    "what is noted with a table": (["df = pd.DataFrame({'o': [1]}); df.attrs['k'] = make()"], ["variable df"]),
+    "a chain of errors": (
+        [
+            "def fails():\n    kept = make()\n    raise KeyError",
+            "def hides():\n    try: fails()\n    except KeyError as e: raise ValueError from e",
+            "hides()",
+        ],
+        ["last error the last error"],
+    ),
+    "a group of errors": (
+        [
+            "def fails():\n    kept = make()\n    raise KeyError",
+            "def groups():\n    try: fails()\n    except KeyError as e: raise ExceptionGroup('all', [e])",
+            "groups()",
+        ],
+        ["last error the last error"],
+    ),
     "a cycle with a name": (["p = make(); p.child = Big(); p.child.parent = p"], ["variable p"]),
 }
 
@@ -139,7 +246,9 @@ def test_after_the_advice_a_weak_reference_is_dead(kernel, case):
         kernel.run(cell)
     assert kernel.run("%objwhy -q -v why alive()").status == "ok"
     told = eval(kernel.value("[(c.kind + ' ' + c.name, c.free) for c in why.chains]"))
-    assert [name.startswith(start) for (name, _), start in zip(told, expected, strict=True)] == [True] * len(expected)
+    if expected is not None:
+        names = [name for name, _ in told]
+        assert [name.startswith(start) for name, start in zip(names, expected, strict=True)] == [True] * len(expected)
     assert kernel.value("alive() is None") == "False"
     for _, statement in told:
         assert kernel.run(statement).status == "ok"

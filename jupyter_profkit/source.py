@@ -53,8 +53,8 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 CALLED_IN_BETWEEN = frozenset(
     _PACKAGE + os.path.join("engines", f"{name}.py")
     for name in (
-        *("await_tracer", "awaits", "blocks", "line_ledger", "line_tracers", "memory_limit", "pauses", "relief"),
-        *("return_points", "scoped_profiler", "stacks", "thread_filters", "timers"),
+        *("await_tracer", "awaits", "blocks", "collector_calls", "line_ledger", "line_tracers", "memory_limit"),
+        *("pauses", "relief", "return_points", "scoped_profiler", "stacks", "thread_filters", "timers"),
     )
 )
 """Files whose functions the interpreter calls in the middle of the user's code, where an interrupt may find them."""

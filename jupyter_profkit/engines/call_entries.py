@@ -22,6 +22,7 @@ from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from jupyter_profkit.engines.blocks import WithBlock
+from jupyter_profkit.engines.collector_calls import forget_interrupt
 from jupyter_profkit.engines.pauses import CollectionWatch
 from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.stacks import is_display_hook, is_import
@@ -32,7 +33,9 @@ from jupyter_profkit.source import is_user_file, label_of, line_range, source_li
 
 __all__ = ["CallEntries", "Totals"]
 
-_CALLED_IN_BETWEEN: Final = (SignalPacer._on_signal.__code__, CollectionWatch._on_collection.__code__)
+_CALLED_IN_BETWEEN: Final = tuple(
+    function.__code__ for function in (SignalPacer._on_signal, CollectionWatch._on_collection, forget_interrupt)
+)
 """What plain cProfile takes for a call that the measured code made."""
 
 _LOOP: Final = {"asyncio", "selectors.py"}

@@ -33,6 +33,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from jupyter_profkit.engines.collector_calls import listen, stop_listening
 from jupyter_profkit.engines.large_atoms import LargeAtoms
 from jupyter_profkit.engines.safe_repr import module_dict
 
@@ -92,7 +93,7 @@ class NewObjects:
         self._watcher = self._on_collection  # made before the mark
         gc.collect()
         self._mark = [self]  # the first object of the young generations
-        gc.callbacks.append(self._watcher)
+        listen(self._watcher)
         before = gc.get_objects()
         self.n_before = len(before)
         if not self.is_exact:
@@ -143,8 +144,8 @@ class NewObjects:
         self._atoms = LargeAtoms()
 
     def _unwatched(self, collect: Callable[[], T]) -> T:
-        """A collection of our own. An interrupt that comes meanwhile would be raised in the callback, and be lost."""
-        is_watched = self._watcher in gc.callbacks
+        """A collection of our own, which is not told as one of the code's."""
+        is_watched = self._is_running
         self._unwatch()
         if self.is_exact and self._mark:
             self._known_new |= self._ids() or set()
@@ -153,11 +154,10 @@ class NewObjects:
         finally:
             self._mark = [self]
             if is_watched:
-                gc.callbacks.append(self._watcher)
+                listen(self._watcher)
 
     def _unwatch(self) -> None:
-        while self._watcher in gc.callbacks:
-            gc.callbacks.remove(self._watcher)
+        stop_listening(self._watcher)
 
     def _drop(self) -> None:
         had_garbage = bool(self.garbage)
@@ -187,16 +187,18 @@ class NewObjects:
         return [address for name, address in self._untracked if now.get(name) == address]
 
     def _on_collection(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "stop":
-            self.n_collected += info["collected"]
-            self.collecting += time.perf_counter() - self._began
+        now = time.perf_counter()
         if info["generation"] == 2 and self.is_exact:
             if phase == "stop":
                 self._mark = [self]
             elif self._mark:
                 self._known_new |= self._ids() or set()
+                now = time.perf_counter()
         if phase == "start":
-            self._began = time.perf_counter()
+            self._began = now
+        else:  # last, and without a call, where an interrupt could come: it may be called again
+            self.n_collected += info["collected"]
+            self.collecting += now - self._began
 
 
 def _untracked_by_name(*, is_tracked: bool = False) -> Iterator[tuple[tuple[str, str], int]]:

@@ -12,7 +12,6 @@ off. A pause while a module is loaded is left out: it counts as loading.
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from types import CodeType, FrameType
 from typing import Final
 
 from jupyter_profkit.engines.blocks import WithBlock
+from jupyter_profkit.engines.collector_calls import listen, stop_listening
 from jupyter_profkit.engines.stacks import is_import
 
 __all__ = ["CollectionWatch"]
@@ -47,14 +47,13 @@ class CollectionWatch:
 
     def start(self) -> None:
         self._thread = threading.get_ident()
-        gc.callbacks.append(self._on_collection)
+        listen(self._on_collection)
 
     def stop(self) -> None:
         """Watch no more; a second call does nothing."""
-        if self._on_collection in gc.callbacks:
-            gc.callbacks.remove(self._on_collection)
+        stop_listening(self._on_collection)
 
-    def _on_collection(self, phase: str, _: dict[str, int]) -> None:
+    def _on_collection(self, phase: str, info: dict[str, int]) -> None:
         if threading.get_ident() != self._thread:
             return
         # What fails here (near the recursion limit, out of memory) would be printed into the

@@ -57,15 +57,33 @@ class Painter:
         return _parts_of("\n".join(python)) if self._source else []
 
     def line(self, number: int | None, text: str) -> list[Part]:
-        """`text` in parts, as line `number` of the source has them; from the place where they differ it is plain.
+        """`text` in parts, as line `number` of the source has them; from where they differ it is plain.
 
-        Without a number, or with one of another source, `text` is read by itself.
+        It may be a later piece of the line, behind an indentation of its own. Without a number, or with one of another
+        source, `text` is read by itself.
         """
         if text.startswith("%%"):
             return [("", text)]
         if number is None or not 0 <= number < len(self._lines):
             return _parts_of(text.replace("\n", " "))[0]
-        return list(_as_far_as_alike(self._lines[number], text))
+        parts = self._lines[number]
+        whole = "".join(piece for _, piece in parts)
+        code = text if text in whole else text.lstrip()
+        start = whole.find(code)
+        if start < 0:
+            return list(_as_far_as_alike(parts, text))
+        indent = [("", text[: -len(code)])] if code != text else []
+        return [*indent, *_between(parts, start, start + len(code))]
+
+
+def _between(parts: Sequence[Part], start: int, end: int) -> Iterator[Part]:
+    """What of a line's parts is from character `start` to `end`."""
+    at = 0
+    for kind, piece in parts:
+        shown = piece[max(start - at, 0) : max(end - at, 0)]
+        if shown:
+            yield kind, shown
+        at += len(piece)
 
 
 def _as_far_as_alike(parts: Sequence[Part], text: str) -> Iterator[Part]:

@@ -141,9 +141,9 @@ def _part(part: View, *, plain: bool) -> str:
 
 def _words(view: TextView) -> str:
     if not view.alarm:
-        return render_words(view.lines, prose=view.prose)
+        return render_words(view.lines, sentences=view.prose)
     first, *more = view.lines
-    return _alarm(f"<b>{escape(first)}</b>{render_words(more) if more else ''}")
+    return _alarm(f"<b>{prose(first)}</b>{render_words(more, sentences=view.prose) if more else ''}")
 
 
 def _caption(caption: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from jupyter_profkit.render.escaping import escape, escape_attribute
+from jupyter_profkit.render.escaping import escape, escape_attribute, prose
 from jupyter_profkit.render.highlight import Painter, Part
 from jupyter_profkit.views.report import Cell, Column, Row, TableView, TextView, Unit
 
@@ -35,10 +35,12 @@ _MOST_CODE = 24_000
 """Characters of code in a table that are coloured; more would make the page heavy."""
 
 
-def render_words(lines: Iterable[str], *, prose: bool = False) -> str:
+def render_words(lines: Iterable[str], *, sentences: bool = False) -> str:
     """Lines of a fixed-width face in a box of their own; sentences as sentences."""
-    if prose:
-        return "".join(f'<div style="margin:0 0 2px 0">{escape(line)}</div>' for line in lines)
+    if sentences:
+        return "".join(
+            f'<div style="margin:0 0 2px {16 if line.startswith(" ") else 0}px">{prose(line)}</div>' for line in lines
+        )
     text = "\n".join(escape(line) for line in lines)
     return (
         '<pre style="margin:4px 0;padding:4px 8px;max-height:340px;overflow:auto;white-space:pre;'
@@ -185,7 +187,7 @@ def _ground(cell: Cell, *, tinted: bool) -> str:
 def _folding(text: str, folds: Iterable[TextView]) -> str:
     """A cell's text that opens onto more about its row."""
     inner = "".join(
-        f"{f'<div>{escape(fold.caption)}</div>' if fold.caption else ''}{render_words(fold.lines, prose=fold.prose)}"
+        (f"<div>{escape(fold.caption)}</div>" if fold.caption else "") + render_words(fold.lines, sentences=fold.prose)
         for fold in folds
     )
     return f'<details><summary style="font-weight:inherit">{text}</summary>{inner}</details>'

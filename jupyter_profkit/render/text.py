@@ -47,13 +47,12 @@ def render_report(report: Report, width: int | None = None, ink: Ink = _PLAIN) -
     ink : colours, for a terminal.
     """
     room, columns = width or _ENDLESS, width or _PROSE
-    blocks = ["\n".join(_heading(report, columns, ink))]
+    blocks = ["\n".join(_heading(report, room, columns, ink))]
     blocks += ["\n".join(_part(part, room, columns, ink)) for part in report.parts if _is_shown(part)]
     if report.notes:
         blocks.append("\n".join(_paragraphs(report.notes, columns)))
     if report.method:
-        method = _paragraphs([". ".join(report.method)], columns)
-        blocks.append("\n".join(ink(line, "muted") for line in method))
+        blocks.append("\n".join(ink(line, "muted") for line in _paragraphs(report.method, columns)))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -63,8 +62,8 @@ def print_report(report: Report, stream: IO[str] | None = None) -> None:
     print(render_report(report, width_of(stream), Ink(wants_colour(stream))), file=stream)
 
 
-def _heading(report: Report, width: int, ink: Ink) -> Iterator[str]:
-    yield ink(safe(report.title), "title")
+def _heading(report: Report, room: int, width: int, ink: Ink) -> Iterator[str]:
+    yield ink(cut(safe(report.title), room), "title")
     yield from (ink(line, "strong") for line in wrap(safe(report.headline), width))
     if report.warning:
         yield from _alarm(report.warning, width, ink)
@@ -87,9 +86,9 @@ def _part(part: View, room: int, width: int, ink: Ink) -> Iterator[str]:
         case TextView(alarm=True):
             first, *more = part.lines
             yield from _alarm(first, width, ink)
-            yield from _lines(more, room)
+            yield from _words(more, part, room, width)
         case TextView():
-            yield from _paragraphs(part.lines, width) if part.prose else _lines(part.lines, room)
+            yield from _words(part.lines, part, room, width)
         case TimelineView():
             yield from _timeline(part, width)
         case GraphView():
@@ -99,6 +98,10 @@ def _part(part: View, room: int, width: int, ink: Ink) -> Iterator[str]:
         case TreeView():
             yield from _lines(part.words, room)
             yield from _paragraphs(filter(None, [part.footer]), width)
+
+
+def _words(lines: Iterable[str], view: TextView, room: int, width: int) -> Iterator[str]:
+    return _paragraphs(lines, width) if view.prose else _lines(lines, room)
 
 
 def _lines(lines: Iterable[str], width: int) -> Iterator[str]:

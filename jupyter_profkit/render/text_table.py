@@ -77,7 +77,7 @@ def table_lines(view: TableView, room: int, ink: Ink | None = None) -> Iterator[
             if not fold.folded:
                 yield from (cut(f"{_UNDER}{safe(text)}", room) for text in fold.lines)
     if view.footer:
-        yield cut(safe(view.footer), room)
+        yield from wrap(safe(view.footer), room, "  ")
 
 
 class _Table:
@@ -133,7 +133,8 @@ class _Table:
         if step.stacked:
             return self._can_stack and self._rest(widths, step) + step.gap >= 0
         last = max(self._data[-1], *map(width, self._title(self._n - 1, step)))
-        enough = _LEAST_WHOLE if self._view.columns[-1].whole else _LEAST_CODE
+        is_text = self._view.columns[-1].whole and self._view.columns[-1].unit is not Unit.CODE
+        enough = _LEAST_WHOLE if is_text else _LEAST_CODE
         least = min(last, enough) if self._left[-1] else widths[-1]
         return self._rest(widths, step) >= least
 
@@ -187,8 +188,15 @@ class _Table:
             yield from self._under(row, lines, len(_UNDER), painter)
 
     def _wrapped(self, text: str, room: int) -> list[str]:
-        """The text of the last column in lines; one, if it may be cut."""
-        return wrap(text, max(room, 8)) or [""] if self._view.columns[-1].whole else [text]
+        """The text of the last column in lines, those of code behind its indentation; one, if it may be cut."""
+        room = max(room, 8)
+        if width(text) <= room or not self._view.columns[-1].whole:
+            return [text]
+        indent = text[: min(len(text) - len(text.lstrip()), room // 3)]
+        further = indent + "    " if self._view.columns[-1].unit is Unit.CODE and room >= _LEAST_CODE else indent
+        first, *more = wrap(text.strip(), room - len(indent)) or [""]
+        more = wrap(" ".join(more), room - len(further))
+        return [indent + first, *(further + line for line in more)]
 
     def _under(self, row: Row, lines: Sequence[str], indent: int, painter: Painter) -> Iterator[str]:
         before = " " * (width(self._mark) + indent)

@@ -112,7 +112,8 @@ def _verdict(profile: LineMemoryProfile) -> Iterator[View]:
     if profile.repetitions is not None:
         from jupyter_profkit.views.repetitions import verdict
 
-        yield TextView("", tuple(verdict(profile.repetitions)), alarm=profile.repetitions.leaks is True)
+        is_leak = profile.repetitions.leaks is True
+        yield TextView("", tuple(verdict(profile.repetitions)), prose=True, alarm=is_leak)
 
 
 def _repetitions(profile: LineMemoryProfile) -> Iterator[View]:
@@ -228,7 +229,7 @@ def _table(
     columns = (Column("Line #"), *(column for _, column, shows in _FIGURES if shows(profile)))
     if profile.has_lines:
         columns += (Column("Occurrences", tip="how often the line ran"),)
-    columns += (Column("Line Contents", Unit.CODE),)
+    columns += (Column("Line Contents", Unit.CODE, whole=True),)
     raised = _raised(profile)
     numbers = {record.lineno: number for number, record in enumerate(records)}
     rows = tuple(

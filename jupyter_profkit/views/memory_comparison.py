@@ -102,7 +102,7 @@ def _table(comparison: LineMemoryComparison, changes: Sequence[LineChange], show
     for figure in comparison.figures:
         title, tip = _TITLES[figure]
         columns += [Column(title, tip=f"{tip}: in the earlier run → in the later one"), Column("±", tip="the change")]
-    columns.append(Column("Line Contents", Unit.CODE))
+    columns.append(Column("Line Contents", Unit.CODE, whole=True))
     strong = _strong(comparison)
     return TableView(
         caption=f"{_name(next((change for change in changes if change.after), changes[0]))}, MiB before → after",

@@ -19,7 +19,7 @@ _STATEMENT_COLUMNS: Final = (
     Column("Time", tip="everything that the statement called included, less the rows in brackets"),
     Column("Share", tip="of the whole run"),
     Column("Calls", tip="made by the statement itself, builtins included; modules loaded; collections"),
-    Column("Line Contents", Unit.CODE),
+    Column("Line Contents", Unit.CODE, whole=True),
 )
 _RUN_COLUMNS: Final = (
     Column("a run", tip="the mean of the runs, all that the statement called included, but the display of its value"),

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["explore", "show_controls"]
 
 _NO_KERNEL = (
-    "jupyter_profkit: controls need a notebook (JupyterLab, Notebook, VS Code); here, {how} shows it differently"
+    "jupyter_profkit: controls need a notebook (JupyterLab, Notebook, VS Code)\n"
+    "  here the result's {how} shows it in other ways"
 )
 _WITHOUT = (
     "The controls of the report above live as long as its kernel; "

@@ -108,3 +108,9 @@ def test_no_indentation_stands_alone_between_tags():
     cell = shown.partition('highlight"')[2].partition(">")[2].partition("</td>")[0]
     assert '<span class="k">    return</span>' in cell
     assert ">  " not in cell.replace('<span class="k">    return', "").replace('<span class="c">   #', "")
+
+
+def test_a_later_piece_of_a_line_has_the_colours_that_it_has_there():
+    painter = Painter(['text = "one two three" + str(4)'])
+    assert painter.line(0, 'text = "one two')[-1] == ("s", '"one two')
+    assert painter.line(0, '        three" + str(4)')[:2] == [("", "        "), ("s", 'three"')]

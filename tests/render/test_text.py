@@ -201,3 +201,21 @@ def test_a_figure_and_its_unit_stay_in_one_line(other):
         lines = letters.wrap(sentence, room)
         assert " ".join(lines) == sentence
         assert not any(line.startswith(("MiB", "%", "s ", "µs")) for line in lines)
+
+
+def test_code_goes_on_behind_its_own_indentation():
+    code = "    value = " + " + ".join(f"part_{n}" for n in range(12))
+    table = TableView("c", (Column("Line #"), Column("Code", Unit.CODE, whole=True)), (Row((Cell("1"), Cell(code))),))
+    first, *more = table_of(text.render_report(Report("t", "h", (table,)), 60))
+    start = first.index("value")
+    assert len(more) > 1
+    assert {len(line) - len(line.lstrip()) for line in more} == {start + 4}
+    assert " ".join(line.strip() for line in [first[start:], *more]) == code.strip()
+
+
+def test_a_title_and_a_footer_keep_to_the_terminal():
+    table = TableView("c", (Column("n"),), (Row((Cell("1"),)),), footer="left out " * 12)
+    lines = text.render_report(Report("%mprof_plot  " + "statement; " * 12, "h", (table,)), 60).splitlines()
+    assert max(map(columns, lines)) <= 60
+    assert lines[0].endswith("…")
+    assert " ".join(" ".join(lines).split()).count("left out") == 12

@@ -1,4 +1,4 @@
-"""Tab completes the options of a magic, and the choices of an option."""
+"""Tab completes the options of a magic, and the words that an option takes."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class OptionCompleter:
         options = self._option_sets[match["name"]]
         *before, word = re.split(r"\s+", match["line"])
         for option in options.options:
-            if option.choices and before and before[-1] in option.flags:
-                return [choice for choice in option.choices if choice.startswith(word)]
+            values = option.choices or option.suggestions
+            if values and before and before[-1] in option.flags:
+                return [value for value in values if value.startswith(word)]
         if not word.startswith("-"):
             return []
         return [flag for flag in options.flags() if flag.startswith(word)]

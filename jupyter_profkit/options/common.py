@@ -40,6 +40,7 @@ LIMIT = Option(
     None,
     "MemoryError at the line that would make the process hold more; auto finds what there is",
     "SIZE",
+    suggestions=("auto",),
 )
 
 COMPARE = Option(

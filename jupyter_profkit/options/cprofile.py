@@ -13,6 +13,24 @@ from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["CPROFILE", "DISPLAY", "SORT_KEYS", "Limit", "limits", "sort_keys"]
 
+SORT_KEYS: Final = {
+    "calls": "ncalls",
+    "cumtime": "cumtime",
+    "cumulative": "cumtime",
+    "file": "filename",
+    "filename": "filename",
+    "line": "lineno",
+    "module": "filename",
+    "name": "function",
+    "ncalls": "ncalls",
+    "nfl": "nfl",
+    "pcalls": "pcalls",
+    "stdname": "stdname",
+    "time": "tottime",
+    "tottime": "tottime",
+}
+"""The words of pstats, and what each one means."""
+
 CPROFILE = OptionSet(
     "cprofile",
     "Time: the cell's statements, and every function it called, with exact counts.",
@@ -22,9 +40,9 @@ CPROFILE = OptionSet(
             ("-s", "--sort"),
             Kind.TEXT,
             (),
-            "order of the functions, by a key of pstats: calls cumulative filename line module name nfl pcalls "
-            "stdname tottime time; own time if not given",
+            f"order of the functions, by keys of pstats: {' '.join(SORT_KEYS)}; own time if not given",
             "KEY",
+            suggestions=tuple(SORT_KEYS),
             repeat=True,
         ),
         Option(
@@ -68,24 +86,6 @@ CPROFILE = OptionSet(
 
 DISPLAY: Final = ("sort", "limit", "functions", "modules", "exclude", "no_flame")
 """The options that only change what is shown."""
-
-SORT_KEYS: Final = {
-    "calls": "ncalls",
-    "cumtime": "cumtime",
-    "cumulative": "cumtime",
-    "file": "filename",
-    "filename": "filename",
-    "line": "lineno",
-    "module": "filename",
-    "name": "function",
-    "ncalls": "ncalls",
-    "nfl": "nfl",
-    "pcalls": "pcalls",
-    "stdname": "stdname",
-    "time": "tottime",
-    "tottime": "tottime",
-}
-"""The words of pstats, and what each one means."""
 
 Limit = int | float | str
 """How many rows, which fraction of them, or what they must match."""

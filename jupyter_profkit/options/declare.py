@@ -57,6 +57,7 @@ class Option:
     help : one line.
     metavar : the word for its value in the help.
     choices : the only values it takes.
+    suggestions : values that Tab offers, where others are taken, too.
     suffixes : what a file's name may end in, if it is one.
     repeat : it may be given several times and collects a tuple.
     """
@@ -68,6 +69,7 @@ class Option:
     help: str
     metavar: str = "VALUE"
     choices: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     repeat: bool = False
 

@@ -33,7 +33,14 @@ OBJREFS = OptionSet(
             "how many references to follow; 3, or 8 with --teach",
             "N",
         ),
-        Option("too_many", ("-n", "--too-many"), Kind.COUNT, 10, "draw at most so many neighbours of an object", "N"),
+        Option(
+            "too_many",
+            ("-n", "--too-many"),
+            Kind.COUNT,
+            10,
+            "draw at most so many neighbours of an object, and each name that holds it",
+            "N",
+        ),
         Option(
             "filter",
             ("--filter",),

@@ -141,6 +141,8 @@ def test_help_shows_every_option(kernel: Kernel) -> None:
 def test_tab_completes_options_and_choices(kernel: Kernel) -> None:
     assert complete(kernel, "%%memprofile --pre") == ["--precision"]
     assert complete(kernel, "%memprofile -s p") == ["peak"]
+    assert complete(kernel, "%memprofile --limit a") == ["auto"]
+    assert complete(kernel, "%cprofile -s cum") == ["cumtime", "cumulative"]
     assert "--exclude" in complete(kernel, "%%memprofile -")
 
 

@@ -82,17 +82,18 @@ def plot(arguments: Sequence[str]) -> int:
 
 
 def _draw_together(recordings: Sequence[tuple[str, MemoryTimeline]], values: Values) -> None:
-    from jupyter_profkit.export.picture import draw_to
+    from jupyter_profkit.export.picture import is_picture, write_plot
     from jupyter_profkit.render.text import print_report
-    from jupyter_profkit.views.timeline import overlay_report, overlay_view
+    from jupyter_profkit.views.timeline import overlay_report
 
     names, timelines = [name for name, _ in recordings], [timeline for _, timeline in recordings]
+    report = overlay_report(timelines, names, **values.only(DISPLAY))
     for path in values.dump:
-        if not draw_to(overlay_view(timelines, names, **values.only(DISPLAY)), path):
+        if not is_picture(path):
             raise OptionError(f"{path}: several recordings in one plot are written as .png or .svg")
-        print(f"wrote {path}")
+        print(f"wrote {write_plot(report, path)}")
     if not values.quiet:
-        print_report(overlay_report(timelines, names, **values.only(DISPLAY)))
+        print_report(report)
 
 
 def peak(arguments: Sequence[str]) -> int:

@@ -97,8 +97,7 @@ def save_shown(result: Result, report: Report, path: str | Path) -> Path:
     if result.kind == "timeline" and suffix in {".png", ".svg"} and report.parts:
         from jupyter_profkit.export.picture import write_plot
 
-        write_plot(report, target)
-        return target
+        return write_plot(report, target)
     return save(result, target)
 
 

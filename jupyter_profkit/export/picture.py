@@ -17,7 +17,7 @@ from jupyter_profkit.views.report import BoxesView, GraphView, Report, TimelineV
 
 _Picture = TimelineView | GraphView | TreeView | BoxesView
 
-__all__ = ["draw_to", "write_dot", "write_plot", "write_png", "write_svg", "write_view"]
+__all__ = ["is_picture", "write_dot", "write_plot", "write_png", "write_svg", "write_view"]
 
 
 def _picture(result: Result) -> _Picture:
@@ -39,20 +39,17 @@ def write_svg(result: MemoryTimeline | ReferenceGraph | CallGraph | TimeProfile 
     write_view(_picture(result), path, "svg")
 
 
-def write_plot(report: Report, path: Path) -> None:
-    """Write the plot of a report on a recording of memory, in the format of the suffix."""
-    (view,) = (part for part in report.parts if isinstance(part, TimelineView))
-    write_view(view, path, path.suffix.lower().removeprefix("."))
+def is_picture(path: str | Path) -> bool:
+    """Whether a file of that name is one that a plot can be written to: ``.png`` or ``.svg``."""
+    return Path(path).suffix.lower() in {".png", ".svg"}
 
 
-def draw_to(view: TimelineView, path: str | Path) -> bool:
-    """Write a plot to `path` if its suffix is a picture's, ``.png`` or ``.svg``; whether it was."""
+def write_plot(report: Report, path: str | Path) -> Path:
+    """Write the plot of a report on recordings of memory to a picture, and return its path."""
     target = Path(path).expanduser()
-    file_format = target.suffix.lower().removeprefix(".")
-    if file_format not in {"png", "svg"}:
-        return False
-    write_view(view, target, file_format)
-    return True
+    (view,) = (part for part in report.parts if isinstance(part, TimelineView))
+    write_view(view, target, target.suffix.lower().removeprefix("."))
+    return target
 
 
 def write_view(view: _Picture, path: Path, file_format: str) -> None:

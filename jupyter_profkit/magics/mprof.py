@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["TimelineMagics"]
 
 E = TypeVar("E", bound=BaseException)
-
-_PICTURES = {".png": "png", ".svg": "svg"}
 
 
 @magics_class
@@ -111,18 +108,18 @@ class TimelineMagics(configurable_magics(MPROF_PLOT, MPROF_RUN)):  # type: ignor
 
     def _show_overlay(self, timelines: list[MemoryTimeline], names: Sequence[str], values: Values) -> None:
         from jupyter_profkit.cells.files import complaints
-        from jupyter_profkit.export.picture import write_view
-        from jupyter_profkit.views.timeline import overlay_report, overlay_view
+        from jupyter_profkit.export.picture import is_picture, write_plot
+        from jupyter_profkit.views.timeline import overlay_report
 
         report = overlay_report(timelines, names, **values.only(DISPLAY))
-        view = overlay_view(timelines, names, **values.only(DISPLAY))
-        formats = {path: _picture_format(path) for path in values.dump}
+        for path in values.dump:
+            if not is_picture(path):
+                raise OptionError(f"{path}: several recordings in one plot are written as .png or .svg")
         if values.variable:
             self.shell.user_ns[values.variable] = timelines
-        for path, file_format in formats.items():
+        for path in values.dump:
             with complaints():
-                write_view(view, Path(path).expanduser(), file_format)
-                print(f"wrote {path}")  # noqa: T201
+                print(f"wrote {write_plot(report, path)}")  # noqa: T201
         if not values.quiet:
             from IPython.display import display
 
@@ -149,13 +146,6 @@ def _latest() -> MemoryTimeline:
     path, timeline = found
     complain(f"no run here yet; this is {timeline.session.title}, whose {timeline.session.outcome} ({path})")
     return timeline
-
-
-def _picture_format(path: str) -> str:
-    try:
-        return _PICTURES[Path(path).suffix.lower()]
-    except KeyError:
-        raise OptionError(f"{path}: several recordings in one plot are written as .png or .svg") from None
 
 
 def _options_first(line: str) -> str:

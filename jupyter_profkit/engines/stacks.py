@@ -43,7 +43,7 @@ from jupyter_profkit.engines.scoped_profiler import is_own_code
 from jupyter_profkit.engines.shell_threads import frames_of
 from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
-from jupyter_profkit.source import CALLED_IN_BETWEEN, is_user_file, label_of, line_range, source_lines
+from jupyter_profkit.source import CALLED_IN_BETWEEN, is_user_file, label_of, line_range, source_line
 
 __all__ = ["AWAITING", "OUTSIDE", "Meanwhile", "StackSampler", "fold", "package_of"]
 
@@ -412,8 +412,7 @@ def _outside_of_us(frame: FrameType | None) -> FrameType | None:
 def _statement(code: CodeType) -> Frame:
     """A top-level statement: the shell compiles each by itself, as a module of its own."""
     lineno = max(line_range(code)[0], 1)
-    lines = source_lines(code.co_filename)
-    source = lines[lineno - 1].strip() if lineno <= len(lines) else "<module>"
+    source = source_line(code.co_filename, lineno) or "<module>"
     return Frame(source[:_LONGEST_SOURCE], code.co_filename, lineno, label_of(code.co_filename), is_user=True)
 
 

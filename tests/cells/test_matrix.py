@@ -203,7 +203,7 @@ def test_time_may_stand_above_or_below(kernel: Kernel, magic: str) -> None:
 def test_magics_in_the_cell_are_shown_as_they_were_typed(kernel: Kernel, magic: str) -> None:
     body = "!echo from the shell\nq = !echo caught\n%time timed = [0] * 1_000_000"
     report = kernel.run(f"%%{magic}\n{body}").reports[0]
-    assert "get_ipython" not in report.partition("Flame graph")[0]
+    assert "get_ipython" not in report
     assert (" %time timed = [0] * 1_000_000" in report) == (magic != "mprof_plot")
 
 

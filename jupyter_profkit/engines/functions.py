@@ -102,6 +102,8 @@ class PlainProfiler:
             if self._tracer is not None:
                 self._tracer.stop()
             self.was_replaced = holder is not self._profile and holder != "cProfile"
+            if self.was_replaced and MONITORING is None:
+                _give_back(holder)
 
     def getstats(self) -> list[Any]:
         """The figures, as `cProfile.Profile.getstats` gives them."""
@@ -120,6 +122,14 @@ class PlainProfiler:
     def why_no_awaits(self) -> str:
         """Why that is not known."""
         return self._tracer.missing if self._tracer is not None else "this Python's cProfile does not tell"
+
+
+def _give_back(holder: Any) -> None:
+    """Let a profiler that the code has set go on: on Python 3.11 the end of cProfile takes out whoever sits there."""
+    if isinstance(holder, cProfile.Profile):
+        holder.enable()
+    elif holder is not None:
+        sys.setprofile(holder)
 
 
 class FunctionEngine:

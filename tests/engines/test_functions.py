@@ -882,3 +882,33 @@ def test_code_that_runs_beside_the_cell_is_soon_no_longer_listened_to_and_counts
     assert max(strange.values()) <= scoped_profiler._STRANGE_CALLS + 1
     assert counts["between"] == 1
     assert counts["dumps"] == 6
+
+
+def test_a_profile_function_that_the_code_sets_is_still_there_afterwards():
+    def hook(*_: object) -> None:
+        """The code's own."""
+
+    engine = FunctionEngine()
+    engine.start()
+    sys.setprofile(hook)
+    try:
+        engine.stop()
+        assert sys.getprofile() is hook
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="from Python 3.12 a second cProfile is refused by Python itself"
+)
+def test_a_cprofile_that_the_code_enables_goes_on_afterwards():
+    theirs = cProfile.Profile()
+    engine = FunctionEngine()
+    engine.start()
+    theirs.enable()
+    try:
+        engine.stop()
+        json.dumps([1])
+    finally:
+        theirs.disable()
+    assert any(getattr(entry.code, "co_name", "") == "dumps" for entry in theirs.getstats())

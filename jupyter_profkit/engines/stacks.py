@@ -308,7 +308,7 @@ class StackSampler:
     def _of_the_block(self, codes: Sequence[CodeType]) -> Sequence[CodeType]:
         """The part of a stack that is the block's business."""
         if codes and self._begins_block(codes[0]):
-            return codes if not is_own_code(codes[0]) else ()
+            return self._but_our_work(codes)
         for code in reversed(codes):
             if is_own_code(code):
                 return ()  # our own start or end, inside of whatever called us, and what it calls
@@ -316,6 +316,13 @@ class StackSampler:
                 break
         first = next((n for n, code in enumerate(codes) if self._is_users(code)), len(codes))
         return codes[first:]
+
+    def _but_our_work(self, codes: Sequence[CodeType]) -> Sequence[CodeType]:
+        """What of a stack of the block is the user's: up to code of ours that calls none of theirs, or nothing."""
+        ours = next((n for n, code in enumerate(codes) if is_own_code(code)), None)
+        if ours is None or (ours and any(self._is_users(code) for code in codes[ours:])):
+            return codes
+        return codes[:ours] if ours > 1 else ()  # right behind the block it is its start or end
 
     def _begins_block(self, code: CodeType) -> bool:
         if self._block is not None:

@@ -450,3 +450,21 @@ def test_tasks_that_only_go_on_and_wait_again_are_seen():
 
     tree, duration = asyncio.run(main())
     assert tree.total > 0.8 * duration
+
+
+def test_what_our_own_code_does_is_no_work_of_the_block():
+    filename = "/home/user/block.py"
+    module = compile("f()", filename, "exec")
+    f = compile("f", filename, "eval").replace(co_name="f", co_qualname="f")
+    ours, library = StackSampler.start.__code__, json.dumps.__code__
+    sampler = sampled(list, None, filename=filename)
+    before = sampler.tree().total
+    sampler._add([library, ours, module], 1.0)  # our start or end
+    sampler._add([library, ours, f, module], 2.0)  # somebody measures inside
+    sampler._add([f, ours, f, module], 4.0)
+    sampler._add([library, f, module], 8.0)
+    tree = sampler.tree()
+    assert tree.total - before == pytest.approx(14.0)
+    found = {tuple(frame.function for frame in path): weight for path, weight in tree.stacks()}
+    assert found["<module>", "f", "dumps"] == pytest.approx(8.0)
+    assert found["<module>", "f"] == pytest.approx(6.0)

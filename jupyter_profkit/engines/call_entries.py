@@ -178,7 +178,9 @@ class CallEntries:
         for key in self._shares:
             code = self._entries[key].code
             if isinstance(code, CodeType) and code.co_filename == self._filename and code.co_name == "<module>":
-                yield self._statement(self._entries[key], *line_range(code))
+                first, last = line_range(code)
+                if first:  # of `global`, nothing is left to run
+                    yield self._statement(self._entries[key], first, last)
 
     def _statement(self, entry: Any, first: int, last: int) -> StatementFigures:
         calls = [call for call in entry.calls or () if not _is_own(call.code)]

@@ -52,7 +52,8 @@ def heaviest_statement(statements: StatementProfile) -> str:
     between = statements.duration - statements.time
     if between > max(heaviest.time, 0.02):
         return (
-            f"{percent(between / statements.duration)} outside the statements: waiting, or the event loop's other work"
+            f"{percent(between / statements.duration)} outside the statements: waiting, or work of the event loop "
+            "and the shell"
         )
     return f"{percent(statements.share(heaviest))} {_where(statements, heaviest)}"
 

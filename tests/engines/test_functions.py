@@ -785,6 +785,13 @@ def test_a_statement_of_ours_on_top_of_the_cell_is_no_row():
     assert set(by_name(engine)) == {"<module>", "<built-in method builtins.len>"}
 
 
+def test_a_statement_that_leaves_nothing_to_run_is_no_row():
+    shell = Shell("global found\nfound = len('x')\n", "/tmp/ipykernel_1/48.py")
+    engine = shell.run(FunctionEngine(shell.filename))
+    linecache.cache.pop(shell.filename)
+    assert [record.lineno for record in engine.statements()] == [2]
+
+
 def test_a_cell_that_fails_has_its_statements_up_to_there():
     shell = Shell("a = len('x')\nint('x')\nb = 1\n", "/tmp/ipykernel_1/44.py")
     engine = FunctionEngine(shell.filename)

@@ -157,7 +157,7 @@ def growth_of(
     new = _named(made, shortnames=shortnames)
     records = [one for one in records_of(after, before, shortnames=shortnames) if one.type in new]
     records = [replace(one, new=new[one.type]) for one in records]
-    return sorted(records, key=lambda record: (-max(record.growth, 0), -record.new, record.type))
+    return sorted(records, key=lambda record: (-max(record.growth, 0), -new[record.type], record.type))
 
 
 def _named(counts: Mapping[str, int], *, shortnames: bool) -> dict[str, int]:

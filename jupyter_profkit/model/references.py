@@ -101,8 +101,8 @@ class TypeRecord:
     count: int
     growth: int = 0
     """How many more than at the last count."""
-    new: int = 0
-    """Those that a cell made and that are still there; it may be more than `growth`, if others went."""
+    new: int | None = None
+    """Those that a cell made and that are still there, if one was watched; more than `growth`, if others went."""
     is_floor: bool = False
     """Whether `growth` is no more than a shell makes for itself."""
 

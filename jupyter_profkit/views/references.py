@@ -237,7 +237,7 @@ def _growth_report(growth: TypeGrowth, limit: int | None) -> Report:
     for record in records:
         bar = max(0, record.growth) / most
         cells = [Cell(record.type), Cell(f"{record.count:,}"), Cell(f"{record.growth:+,}", bar, muted=record.is_floor)]
-        rows.append(Row((*cells, *([Cell(f"{record.new:,}")] if has_new else [])), record in strong))
+        rows.append(Row((*cells, *([Cell(f"{record.new or 0:,}")] if has_new else [])), record in strong))
     title = growth.session.title
     columns = _columns("Objects", "Growth", *["New"] * has_new)
     table = TableView("Types that grew" if not has_new else "Types that the cell made objects of", columns, tuple(rows))
@@ -271,7 +271,7 @@ def _growth_headline(growth: TypeGrowth) -> str:
     others = len(records) - 1
     more = f"; {counted(others, 'other type')} grew too" if others else ""
     if first.growth <= 0:
-        new = f"{counted(first.new, f'{first.type} object')} {'is' if first.new == 1 else 'are'} new"
+        new = f"{counted(first.new or 0, f'{first.type} object')} {'is' if first.new == 1 else 'are'} new"
         return f"Since {growth.since}: as many objects went as came; {new}."
     return f"Since {growth.since}: {first.growth:,} more {plural(f'{first.type} object', first.growth)}{more}."
 

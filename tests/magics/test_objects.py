@@ -295,6 +295,21 @@ def test_each_place_of_the_shell_by_itself_is_found_and_let_go(kernel, where):
     assert kernel.value("alive() is None") == "True"
 
 
+def test_all_seven_places_of_the_shell_are_named(kernel):
+    kernel.run("shown = make()")
+    kernel.run("shown")
+    graph = words(kernel, "%objrefs -b shown")  # a cell later that result is no longer the last
+    number = kernel.value("max(Out)")
+    kernel.run("del shown")
+    kernel.run("%objwhy -q -v why alive()")
+    assert kernel.value("[chain.name for chain in why.chains]") == repr(
+        [f"Out[{number}], _, _{number}, display hook ._, hidden _, hidden _{number}"]
+    )
+    assert f"Out[{number}], _, _{number}, display hook, hidden names, last result" in graph
+    kernel.run(f"%xdel _{number}")
+    assert kernel.value("alive() is None") == "True"
+
+
 def test_what_only_c_code_holds_is_told_with_what_it_holds(kernel):
     kernel.run("import atexit\ndef at_the_end(v): pass\natexit.register(at_the_end, make());")
     text = words(kernel, "%objwhy alive()")

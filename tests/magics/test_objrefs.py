@@ -167,12 +167,48 @@ def test_the_most_common_types_are_a_table(kernel):
     assert re.search(r"^▸ Common +777$", kernel.report("%objtypes --filter Common"), re.MULTILINE)
 
 
-def test_the_collector_is_left_as_it_was(kernel):
-    kernel.run("import gc; state = lambda: (gc.isenabled(), gc.get_debug(), gc.get_freeze_count(), len(gc.garbage))")
-    before = kernel.value("state()")
-    for line in ("%objrefs -b x", "%objgrowth", "%objtypes", "%%objgrowth\n1/0"):
-        kernel.run(line)
-    assert kernel.value("state()") == before
+STATES = {
+    "as ever": "pass",
+    "disabled": "gc.disable()",
+    "keeping what it finds": "gc.set_debug(gc.DEBUG_SAVEALL)",
+    "with frozen objects": "gc.freeze()",
+    "all of it": "gc.disable(); gc.set_debug(gc.DEBUG_UNCOLLECTABLE); gc.freeze()",
+}
+MAGICS = (
+    *("%objrefs x", "%objrefs -b x", "%objrefs --retained --refcounts x", "%objrefs --teach x", "%objwhy x"),
+    *("%objtypes", "%objgrowth", "%memwhos", "%objleaks made = [[]]", "%%objleaks --repeat 2\nmade = [[]]"),
+    *("%%objgrowth\nmade = [[]]", "%%objgrowth\n1 / 0", "%%objleaks\n1 / 0", "%%objrefs --teach x --diff\n1 / 0"),
+)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_collector_is_left_as_it_was_by_every_magic(kernel, state):
+    kernel.run(f"import gc, sys; x = [[1]]; gc.collect(); {STATES[state]}")
+    get = "(gc.isenabled(), gc.get_debug(), gc.get_threshold(), gc.get_freeze_count() > 0, gc.callbacks, sys.unraisablehook)"
+    before = kernel.value(get)
+    for code in MAGICS:
+        kernel.run(code)
+        assert kernel.value(get) == before, code
+    kernel.run("gc.enable(); gc.set_debug(0); gc.unfreeze(); gc.garbage.clear()")
+
+
+def test_nothing_of_ours_is_in_a_second_result(kernel):
+    kernel.run("x = [[1]]")
+    for _ in range(2):
+        kernel.run("%objrefs -q -b -d 6 -v graph x")
+        kernel.run("%objwhy -q -v why x")
+        kernel.run("%objgrowth -q -v growth")
+        kernel.run("%objtypes -q -v types")
+        kernel.run("%%objgrowth -q -v made\npass")
+        kernel.run("%%objleaks -q -v left\npass")
+    told = kernel.value(
+        "[*(n.type for n in graph.nodes), *(s.type for c in why.chains for s in c.steps), *(r.type for r in left.records)]"
+        "+ [r.type for found in (growth, types, made) for r in found.records]"
+    )
+    own = kernel.value("{c.__name__ for c in object.__subclasses__() if c.__module__.startswith('jupyter_profkit')}")
+    assert set(eval(told)).isdisjoint(eval(own)), "no type of ours"
+    assert kernel.value("(made.records, left.records)") == "((), ())"
+    kernel.run("del graph, why, growth, types, made, left")
 
 
 def test_help_lists_the_options(kernel):
@@ -191,3 +227,4 @@ def test_graphs_are_drawn_with_an_empty_path():
         (bundle,) = kernel.run("%objrefs [[1], {2: 4}]").displays
         assert "laid out by the built-in layout" in bundle["text/html"]
         assert "image/png" in bundle
+        assert "[0] → list" in bundle["text/plain"]

@@ -108,7 +108,7 @@ class ProfkitMagics(Magics):
         """
         __tracebackhide__ = True
         with usage_errors():
-            block = Block(self.shell, source, name)
+            block = self._block(source, name)
             run = OpenMeasurement(open_measurement(values, block.filename), _title(name, source), block.filename)
             run.start()
         try:
@@ -123,6 +123,13 @@ class ProfkitMagics(Magics):
             raise
         run.stop()
         return value, present_safely(run, None)
+
+    def _block(self, source: str, name: str) -> Block:
+        try:
+            return Block(self.shell, source, name)
+        except SyntaxError as error:  # IPython would show where it was compiled: the shell's functions and ours
+            lines = source.splitlines()[(error.lineno or 1) - 1 :]
+            raise TargetError(f"{name}: {error.msg}, in line {error.lineno}: {''.join(lines[:1]).strip()}") from None
 
     def line_or_cell(
         self, values: Values, cell: str | None, name: str, open_measurement: Callable[[Values, str], Opened]

@@ -113,6 +113,20 @@ def test_the_title_of_a_statement_is_what_was_typed(kernel: Kernel) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("%memprofile work(3) +", "UsageError: %memprofile: invalid syntax, in line 1: work(3) +"),
+        ("%cprofile return 3", "UsageError: %cprofile: 'return' outside function, in line 1: return 3"),
+        ("%%time\n%%memprofile\nx = 1\nfor", "UsageError: %%memprofile: invalid syntax, in line 2: for"),
+    ],
+)
+def test_a_statement_that_is_none_is_one_line(kernel: Kernel, code: str, message: str) -> None:
+    reply = kernel.run(code)
+    assert (reply.status, reply.reports, reply.errors) == ("error", [], [])
+    assert reply.stderr.strip() == message
+
+
 def test_a_remark_may_follow_the_options(kernel: Kernel) -> None:
     reply = kernel.run("%%memprofile -p 2  # two digits\nbig = work(40_000_000)")
     assert (reply.status, len(reply.reports)) == ("ok", 1)

@@ -22,6 +22,9 @@ from jupyter_profkit.model.timeline import thin
 
 __all__ = ["Points", "Records"]
 
+_LAST_LOOK = 0.05
+"""Seconds after the end in which the helper looks once more who is still there."""
+
 
 @dataclass
 class Points:
@@ -117,7 +120,7 @@ class Records:
             self._of_child[code] = value
             if moment <= self.started:
                 self._added_at_start = self._added
-            if moment <= self.stopped:
+            if moment <= self.stopped + _LAST_LOOK:
                 self._added_at_stop = self._added
             yield moment, self._added
             if value and within and code != sampler.PROPORTION:

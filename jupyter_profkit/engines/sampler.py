@@ -57,6 +57,8 @@ _FULL_SEARCH_EVERY = 0.5
 """A container may have a /proc/loadavg of its own, where new processes show late."""
 _PROPORTIONS_EVERY, _ALONE_EVERY = 0.03, 0.5
 """How often shared pages are counted, which takes long; the second without children."""
+_UNMAPPING = 0.1
+"""Seconds in which the pages of a process that has ended may still be counted as shared."""
 _YOUNG = 0.3
 """Seconds in which a new process may become another program."""
 _SHARE, _SHARE_OF_PROPORTIONS = 0.01, 0.03
@@ -268,6 +270,9 @@ class Recorder:
         """When children were found, and their commands as they were then."""
         self._proportional = proportional and children
         self._next_proportions = self._soonest_proportions = 0.0
+        self._more = 0
+        self._more_alone: int | None = None
+        """Bytes, 0 or less, of the process itself when pages were counted, and at most when no child was known."""
         self._shared: dict[int, tuple[int, int]] = {}
         """Of children, when their pages were counted: bytes resident, and what of these others have as well."""
         self._new_processes = NewProcesses()
@@ -295,6 +300,11 @@ class Recorder:
             if os.getppid() != self._parent:
                 return 0.0
         return min(self._next_high_water, self._next_search, self._next_children, self._next_flush)
+
+    def look_once_more(self, now: float) -> None:
+        """A child that ended just before the recording did is no part of its end."""
+        if self._children:
+            self._sample_children(now)
 
     def flush(self) -> None:
         os.write(1, b"".join([*[RECORD.pack(moment, size, MAIN) for moment, size in self.samples], *self._pending]))
@@ -341,38 +351,63 @@ class Recorder:
         return command
 
     def _sample_children(self, now: float) -> None:
+        sizes: dict[int, int] = {}
         for pid, child in list(self._children.items()):
             try:
-                size = self._own_part(pid, child.rss())
+                sizes[pid] = child.rss()
             except (OSError, ValueError, IndexError):  # it ended
-                size = 0
+                self._pending.append(RECORD.pack(now, 0, pid))
                 self._children.pop(pid).close()
                 self._new.pop(pid, None)
-                self._shared.pop(pid, None)
-            if pid in self._shared or not size or not self._proportional:  # else it waits for its pages to be counted
-                self._pending.append(RECORD.pack(now, size, pid))
+                if pid in self._shared:
+                    self._share_among_fewer(now, pid)
+        for pid, rss in sizes.items():
+            if pid in self._shared or not self._proportional:  # else it waits for its pages to be counted
+                self._pending.append(RECORD.pack(now, own_part(rss, *self._shared.get(pid, (1, 0))), pid))
 
-    def _own_part(self, pid: int, rss: int) -> int:
-        return own_part(rss, *self._shared.get(pid, (1, 0)))
+    def _share_among_fewer(self, now: float, ended: int) -> None:
+        """A child has ended, and the others have its part of what they shared: all of the same, until it is counted."""
+        n_children = len(self._shared)
+        del self._shared[ended]
+        still = 1 - 1 / n_children**2  # of n + 1 processes each lacks n / (n + 1) of it, then (n - 1) / n
+        self._shared = {pid: (rss, round(shared * still)) for pid, (rss, shared) in self._shared.items()}
+        alone = self._more_alone or 0
+        self._more = alone + round((self._more - alone) * still)
+        self._pending.append(RECORD.pack(now, self._more, PROPORTION))
+        self._next_proportions = max(now + _UNMAPPING, self._soonest_proportions)
 
     def _count_shared_pages(self, now: float) -> None:
         """What is counted holds until the next time: between these only resident sizes are looked at."""
         used = time.process_time()
+        shared: dict[int, tuple[int, int]] = {}
+        for pid, child in self._children.items():
+            try:
+                rss = child.rss()
+                shared[pid] = (rss, rss - child.pss())
+            except (OSError, ValueError, IndexError):  # it ended, or we may not know
+                shared[pid] = (1, 0)
         try:
             more = self._process.pss() - self._process.rss()
         except (OSError, ValueError, IndexError):  # the system does not tell, or not us
             self._proportional = False
             return
-        self._pending.append(RECORD.pack(now, more, PROPORTION))
-        for pid, child in self._children.items():
-            try:
-                rss = child.rss()
-                self._shared[pid] = (rss, rss - child.pss())
-            except (OSError, ValueError, IndexError):  # it ended, or we may not know
-                self._shared[pid] = (1, 0)
         self._soonest_proportions = now + (time.process_time() - used) / _SHARE_OF_PROPORTIONS
         every = _PROPORTIONS_EVERY if self._children else _ALONE_EVERY
         self._next_proportions = max(now + every, self._soonest_proportions)
+        if not all(map(_is_there, self._children.values())):  # pages of one that ends count as shared for a while
+            self._next_children = now
+            return
+        self._more, self._shared = more, shared
+        self._pending.append(RECORD.pack(now, more, PROPORTION))
+        if not self._children:  # that are known: it may have forked just now
+            self._more_alone = more if self._more_alone is None else max(self._more_alone, more)
+
+
+def _is_there(process: Process) -> bool:
+    try:
+        return process.rss() > 0
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def own_part(rss: int, then: int, shared: int) -> int:
@@ -494,6 +529,7 @@ def main(arguments: list[str]) -> None:
     except (ProcessLookupError, ValueError, IndexError):  # the process is gone, or about to be
         pass
     finally:
+        recorder.look_once_more(time.monotonic())
         recorder.flush()
     while time.monotonic() >= last and not stop.acquire(True, _PATIENCE) and os.getppid() == parent:
         pass

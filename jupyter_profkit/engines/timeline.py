@@ -325,7 +325,7 @@ def check_process(pid: int) -> str:
         process = sampler.ProcProcess(pid) if sys.platform == "linux" else sampler.PsutilProcess(pid)
         try:
             process.rss()
-            command = process.command().decode(errors="replace")
+            command = " ".join(process.command().decode(errors="replace").split())
             return command if len(command) <= _LONGEST_NAME else f"{command[: _LONGEST_NAME - 1]}…"
         finally:
             process.close()

@@ -264,6 +264,76 @@ def test_pages_that_a_forked_child_shares_count_once():
     del block
 
 
+CHILD_OF_60_MIB = "import time; block = b'x' * (60 << 20); print(flush=True); time.sleep(60)"
+
+
+def test_a_child_that_has_just_ended_is_no_part_of_the_end():
+    def live_and_die():
+        with subprocess.Popen([sys.executable, "-c", CHILD_OF_60_MIB], stdout=subprocess.PIPE) as child:
+            child.stdout.readline()
+            time.sleep(0.3)  # it is found
+            child.kill()
+
+    for _ in range(3):
+        timeline = recorded(live_and_die, children=True)
+        assert timeline.peak.rss - timeline.main[0].rss >= 60 * MIB
+        assert timeline.main[-1].rss - timeline.main[0].rss < 30 * MIB
+
+
+class Counted:
+    """A process whose sizes are what the test says."""
+
+    def __init__(self, pid, sizes):
+        self.pid, self.sizes = pid, sizes
+
+    def rss(self):
+        if self.pid not in self.sizes:
+            raise ProcessLookupError
+        return self.sizes[self.pid][0]
+
+    def pss(self):
+        return self.sizes[self.pid][1]
+
+    def command(self):
+        return b"x"
+
+    def descendants(self):
+        return [pid for pid in self.sizes if pid != self.pid]
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("counted_between", [False, True])
+def test_what_ended_children_shared_is_the_others_at_once(counted_between, monkeypatch):
+    """150 MiB that three processes share, and 10 MiB which the first shares with strangers."""
+    monkeypatch.setattr(sampler, "_SHARE_OF_PROPORTIONS", 1e-9)  # it is counted when the test says so
+    sizes = {1: (200 * MIB, 195 * MIB)}
+    written = []
+    monkeypatch.setattr(sampler.os, "write", lambda _, content: written.append(content))
+    recorder = sampler.Recorder(
+        Counted(1, sizes), lambda pid: Counted(pid, sizes), children=True, proportional=True, high_water=False
+    )
+    recorder.look_around(0.0)
+    sizes[1] = (200 * MIB, 120 * MIB)  # it has forked, and nobody knows yet
+    recorder._next_proportions = 0.0
+    recorder.look_around(5.0)
+    sizes |= {1: (200 * MIB, 95 * MIB), 2: (150 * MIB, 50 * MIB), 3: (160 * MIB, 60 * MIB)}
+    recorder._next_proportions = recorder._soonest_proportions = 0.0
+    sums = []
+    for now, ended in ((10.0, 0), (20.0, 3), (30.0, 2)):
+        sizes.pop(ended, None)
+        if counted_between and ended == 3:
+            sizes |= {1: (200 * MIB, 120 * MIB), 2: (150 * MIB, 75 * MIB)}
+            recorder._next_proportions = 0.0
+        recorder.look_around(now)
+        recorder.flush()
+        content = b"".join(written)
+        latest = {code: value for _, value, code in sampler.RECORD.iter_unpack(content) if code >= sampler.PROPORTION}
+        sums.append(sizes[1][0] + sum(latest.values()))
+    assert sums == pytest.approx([205 * MIB, 195 * MIB, 195 * MIB], abs=2)
+
+
 def test_each_child_has_its_own_curve_and_name():
     timeline = recorded(run_child, per_child=True)
     (samples,) = timeline.children.values()

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from jupyter_profkit.engines.class_parts import ClassParts
 from jupyter_profkit.engines.heap_scan import read_referrers, referring
 from jupyter_profkit.engines.machinery import OwnObjects, is_machinery, is_machinerys, is_ours, users_locals
 from jupyter_profkit.engines.new_objects import NewObjects
@@ -341,20 +342,25 @@ class _Sorter:
 
     def _group(self, result: SortedOut) -> None:
         groups: dict[tuple[Root, int], Group] = {}
+        parts = ClassParts(self._objects)
         for key, entry in self._entry_of.items():
             obj = self._objects[key]
             cls = type(obj)
+            parts.note(key, self._parent.get(key))
             if not self._is_told[key] or (is_machinerys(cls) and entry.root.kind != "variable"):
                 result.n_machinery += 1
                 continue
             result.types[id(cls)] = cls, result.types.get(id(cls), (cls, 0))[1] + 1
+            whole = parts.whole_of(key)
             if entry.root.kind == "import":
                 cls = types.ModuleType
+            elif whole is not None and self._is_told[whole]:  # the class came before, and has a group
+                cls = type(self._objects[whole])
             group = groups.get((entry.root, id(cls)))
             if group is None:
                 path = () if entry.root.kind == "import" else tuple(self._labels(key))
                 group = groups[entry.root, id(cls)] = Group(entry.root, cls, path=path)
-            group.count += 1
+            group.count += whole is None or entry.root.kind == "import"
             group.size += self._kinds.size_of(obj)
         result.groups = list(groups.values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -50,6 +51,46 @@ def test_objects_in_an_old_container_are_told_under_its_name():
     with watched(space) as found:
         space["cache"]["deep"][0].append([1])
     assert found == [("variable", "cache", "list", 1, "['deep'][0][0]")]
+
+
+CLASSES = {
+    "methods and properties": """
+        class Made:
+            __slots__ = ("a", "b")
+            limit = 3
+            def __init__(self, a: int, *, b=0): self.a = a
+            @property
+            def x(self): return self.a
+            @classmethod
+            def make(cls): return super().__new__(cls)
+        """,
+    "fields": """
+        import dataclasses
+        @dataclasses.dataclass
+        class Made:
+            a: int
+            b: str = "x"
+        """,
+    "a base": """
+        class Made(Known):
+            def method(self): return __class__
+        """,
+}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_a_class_is_told_as_one_with_what_python_makes_for_it(case):
+    space = {"Known": Node, "__name__": "__main__"}
+    with watched(space) as found:
+        exec(textwrap.dedent(CLASSES[case]), space)
+    assert found == [("variable", "Made", "type", 1, "")]
+
+
+def test_what_a_class_keeps_for_its_user_is_told_by_itself():
+    space = {"__name__": "__main__"}
+    with watched(space) as found:
+        exec("class Made:\n    known = []\n    def add(self): self.known.append([1])\nMade().add()", space)
+    assert found == [("variable", "Made", "type", 1, ""), ("variable", "Made", "list", 2, ".known")]
 
 
 def test_the_nearest_name_counts():

@@ -31,6 +31,7 @@ class Block:
     shell : the InteractiveShell that transforms it and in whose namespace it runs.
     source : the text, magics and ``!cmd`` included.
     name : what the reader knows it by: ``%memprofile``.
+    local_ns : the variables of the function that it is part of, if it is of one; it sees them, but binds none.
 
     Raises
     ------
@@ -40,8 +41,11 @@ class Block:
         If the text awaits something at its top level.
     """
 
-    def __init__(self, shell: Any, source: str, name: str) -> None:
+    def __init__(self, shell: Any, source: str, name: str, local_ns: Any = None) -> None:
         self._shell = shell
+        self._globals, self._locals = shell.user_global_ns, shell.user_ns
+        if local_ns is not None and local_ns is not shell.user_ns:
+            self._globals = self._locals = {**shell.user_global_ns, **local_ns}  # seen by its inner functions, too
         self.filename = f"<{name} {next(_numbers)}>"
         text = shell.transform_cell(source)
         register_lines(self.filename, text)
@@ -58,7 +62,7 @@ class Block:
         return code
 
     def run(self) -> Any:
-        """Run the statements in the shell's namespace.
+        """Run the statements.
 
         Returns the value of the last statement, None if it is no expression. An
         exception of the code goes through unchanged.
@@ -66,5 +70,5 @@ class Block:
         __tracebackhide__ = True
         value = None
         for code in self._steps:
-            value = eval(code, self._shell.user_global_ns, self._shell.user_ns)  # noqa: S307 - the user's own code
+            value = eval(code, self._globals, self._locals)  # noqa: S307 - the user's own code
         return value

@@ -99,7 +99,12 @@ class ProfkitMagics(Magics):
             return 1
 
     def run_line(
-        self, values: Values, source: str, name: str, open_measurement: Callable[[Values, str], Opened]
+        self,
+        values: Values,
+        source: str,
+        name: str,
+        open_measurement: Callable[[Values, str], Opened],
+        local_ns: Any = None,
     ) -> tuple[Any, Result | None]:
         """Measure a statement, or a body that another magic passes on, and present the result.
 
@@ -108,7 +113,7 @@ class ProfkitMagics(Magics):
         """
         __tracebackhide__ = True
         with usage_errors():
-            block = self._block(source, name)
+            block = self._block(source, name, local_ns)
             run = OpenMeasurement(open_measurement(values, block.filename), _title(name, source), block.filename)
             run.start()
         try:
@@ -124,22 +129,30 @@ class ProfkitMagics(Magics):
         run.stop()
         return value, present_safely(run, None)
 
-    def _block(self, source: str, name: str) -> Block:
+    def _block(self, source: str, name: str, local_ns: Any) -> Block:
         try:
-            return Block(self.shell, source, name)
+            return Block(self.shell, source, name, local_ns)
         except SyntaxError as error:  # IPython would show where it was compiled: the shell's functions and ours
             lines = source.splitlines()[(error.lineno or 1) - 1 :]
             raise TargetError(f"{name}: {error.msg}, in line {error.lineno}: {''.join(lines[:1]).strip()}") from None
 
     def line_or_cell(
-        self, values: Values, cell: str | None, name: str, open_measurement: Callable[[Values, str], Opened]
+        self,
+        values: Values,
+        cell: str | None,
+        name: str,
+        open_measurement: Callable[[Values, str], Opened],
+        local_ns: Any = None,
     ) -> Any:
-        """What the registered magic `name` does: a statement, a passed-on body, or the last result once more."""
+        """What the registered magic `name` does: a statement, a passed-on body, or the last result once more.
+
+        In a function, `local_ns` are its variables.
+        """
         __tracebackhide__ = True
         if cell is None and not values.rest:
             return self.show_again(values, f"%{name}")
         source, sign = (values.rest, "%") if cell is None else (cell, "%%")
-        value, result = self.run_line(values, source, f"{sign}{name}", open_measurement)
+        value, result = self.run_line(values, source, f"{sign}{name}", open_measurement, local_ns)
         if cell is not None:
             return value
         return result if values.return_result else None

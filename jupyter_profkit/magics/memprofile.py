@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from IPython.core.magic import line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
 from jupyter_profkit.cells.session import Opened
 from jupyter_profkit.magics.base import configurable_magics, usage_errors
@@ -27,11 +27,12 @@ class MemoryMagics(configurable_magics(MEMPROFILE)):  # type: ignore[misc]
         return self._open(self.parse_cell(MEMPROFILE, line), filename)
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def memprofile(self, line: str, cell: str | None = None) -> Any:
+    def memprofile(self, line: str, cell: str | None = None, local_ns: Any = None) -> Any:
         __tracebackhide__ = True
         values = self.parse(MEMPROFILE, line) if cell is None else self.parse_cell(MEMPROFILE, line)
-        return self.line_or_cell(values, cell, "memprofile", self._open)
+        return self.line_or_cell(values, cell, "memprofile", self._open, local_ns)
 
     memprofile.__doc__ = MEMPROFILE.help()
 

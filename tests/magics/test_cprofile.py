@@ -398,6 +398,14 @@ def test_signals_and_timers_of_the_kernel_are_as_before(kernel: Kernel) -> None:
     assert kernel.value(state) == before
 
 
+@pytest.mark.parametrize("magic", ["%cprofile -q", "%memprofile -q --no-heap"])
+def test_a_statement_in_a_function_sees_its_variables_also_from_within(kernel: Kernel, magic: str) -> None:
+    reply = kernel.run(f"def inner(n):\n    {magic} print([n + k for k in range(2)], max(n for _ in 'a'))\ninner(5)")
+    assert (reply.status, reply.stdout) == ("ok", "[5, 6] 5\n")
+    kernel.run(f"for outer_n in range(3):\n    {magic} kept_n = outer_n")
+    assert kernel.value("kept_n") == "2"
+
+
 def test_stacks_are_written_by_their_suffix(kernel: Kernel) -> None:
     reply = kernel.run("%cprofile -q -D run.speedscope.json -D run.collapsed.txt -D run.svg foo()")
     assert reply.stdout.splitlines() == ["wrote run.speedscope.json", "wrote run.collapsed.txt", "wrote run.svg"]

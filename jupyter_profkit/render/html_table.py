@@ -24,7 +24,7 @@ _TINT = "rgba(229,115,60,.10)"
 _MARK = "3px solid rgba(213,94,0,.9)"
 _CHARACTER = 7.8
 """Width of a letter of code, pixels."""
-_LONG = {Unit.CODE: 30, Unit.NAME: 30, Unit.TEXT: 32, Unit.NUMBER: 1_000}
+_LONG = {Unit.CODE: 32, Unit.NAME: 30, Unit.TEXT: 26, Unit.NUMBER: 1_000}
 """Characters from which a cell may be broken; it is never narrower than about that."""
 _LEAST = 110
 """Pixels for code behind its indentation, however deep that is."""
@@ -59,7 +59,7 @@ def render_table(view: TableView, *, plain: bool = False) -> str:
     footer = f'<div style="padding:2px 0 0 7px;opacity:.8">{escape(view.footer)}</div>' if view.footer else ""
     return (
         f'<div class="jpk-box" tabindex="0" role="region" aria-label="{escape_attribute(view.caption or "table")}" '
-        'style="display:inline-block;vertical-align:top;max-width:100%;max-height:560px;overflow:auto;'
+        'style="display:inline-block;vertical-align:top;max-width:100%;max-height:640px;overflow:auto;'
         f'border-bottom:1px solid {BOX_LINE}"><table class="jpk-t" style="border-collapse:collapse;margin:0">'
         f'<caption style="text-align:left;caption-side:top;padding:0 0 2px 0;font-weight:600{whole}">'
         f"{caption}</caption>"

@@ -193,10 +193,8 @@ class _Table:
         if width(text) <= room or not self._view.columns[-1].whole:
             return [text]
         indent = text[: min(len(text) - len(text.lstrip()), room // 3)]
-        further = indent + "    " if self._view.columns[-1].unit is Unit.CODE and room >= _LEAST_CODE else indent
-        first, *more = wrap(text.strip(), room - len(indent)) or [""]
-        more = wrap(" ".join(more), room - len(further))
-        return [indent + first, *(further + line for line in more)]
+        hanging = "    " if self._view.columns[-1].unit is Unit.CODE else ""
+        return [indent + line for line in wrap(text.strip(), room - len(indent), hanging)]
 
     def _under(self, row: Row, lines: Sequence[str], indent: int, painter: Painter) -> Iterator[str]:
         before = " " * (width(self._mark) + indent)

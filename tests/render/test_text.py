@@ -213,6 +213,13 @@ def test_code_goes_on_behind_its_own_indentation():
     assert " ".join(line.strip() for line in [first[start:], *more]) == code.strip()
 
 
+def test_a_name_that_is_longer_than_its_line_gets_no_blank():
+    code = "    " + "_".join(f"part{n}" for n in range(12))
+    table = TableView("c", (Column("Line #"), Column("Code", Unit.CODE, whole=True)), (Row((Cell("1"), Cell(code))),))
+    first, *more = table_of(text.render_report(Report("t", "h", (table,)), 50))
+    assert first[first.index("part0") :] + "".join(line.strip() for line in more) == code.strip()
+
+
 def test_a_title_and_a_footer_keep_to_the_terminal():
     table = TableView("c", (Column("n"),), (Row((Cell("1"),)),), footer="left out " * 12)
     lines = text.render_report(Report("%mprof_plot  " + "statement; " * 12, "h", (table,)), 60).splitlines()

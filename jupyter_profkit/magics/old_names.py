@@ -19,14 +19,19 @@ class OldNames:
     """Those of the names that nobody else has in a shell."""
 
     def __init__(self, shell: Any) -> None:
-        self._tables = [shell.magics_manager.magics[kind] for kind in ("line", "cell")]
-        self._added = {name: _refusal(name) for name in _INSTEAD if not any(name in table for table in self._tables)}
-        for table in self._tables:
+        self._shell = shell
+        tables = self._tables()
+        self._added = {name: _refusal(name) for name in _INSTEAD if not any(name in table for table in tables)}
+        for table in tables:
             table.update(self._added)
+
+    def _tables(self) -> list[dict[str, Any]]:
+        """The shell's magics; not kept, since a magic of the user's would seem to be held by us."""
+        return [self._shell.magics_manager.magics[kind] for kind in ("line", "cell")]
 
     def remove(self) -> None:
         """Take them out; not what somebody else has put in their place."""
-        for table in self._tables:
+        for table in self._tables():
             for name, refuse in self._added.items():
                 if table.get(name) is refuse:
                     del table[name]

@@ -318,10 +318,16 @@ class _BackwardWalker(_Walker):
 
     def _holdings(self, targets: list[Any]) -> dict[int, dict[int, _Holding]]:
         """By the id of a target, what refers to it, by the id of that."""
-        found = self._referrers(targets)
-        found += self._arrays.holding(targets, self._is_late)
-        owners = self._owners(found)
         holdings: dict[int, dict[int, _Holding]] = {id(target): {} for target in targets}
+        self._note(self._referrers(targets) + self._arrays.holding(targets, self._is_late), holdings)
+        lost = self._mine([target for target in targets if not holdings[id(target)]])
+        if lost and not self._is_late():  # the collector does not tell of all when it is asked who refers to them
+            self._note(self._referrers(lost, reads_all=True), holdings)
+        return holdings
+
+    def _note(self, found: list[Any], holdings: dict[int, dict[int, _Holding]]) -> None:
+        """Note what of `found` refers to what, and how often."""
+        owners = self._owners(self._mine(found))
         for number, container in enumerate(found):
             if number % 256 == 0 and self._is_late():
                 break
@@ -330,7 +336,6 @@ class _BackwardWalker(_Walker):
                 if id(held) in holdings:
                     holdings[id(held)].setdefault(id(owner), _Holding(owner)).count += 1
                     self.n_references += 1
-        return holdings
 
     def _draw_names(self, node: int, target: Any, held: list[_Holding], depth: int) -> None:
         holders = [
@@ -375,10 +380,10 @@ class _BackwardWalker(_Walker):
         self._own.append(objects)
         return objects
 
-    def _referrers(self, targets: list[Any]) -> list[Any]:
+    def _referrers(self, targets: list[Any], *, reads_all: bool = False) -> list[Any]:
         """What refers to any of `targets`, without this walk's own lists and the frames that run."""
         own = {id(self._starts), id(self.draft.objects), id(self._arrays.arrays), *map(id, self._own)}
-        found = read_referrers(targets, own, self._is_late)
+        found = read_referrers(targets, own, self._is_late, reads_all=reads_all)
         return self._mine([one for one in found if id(one) not in self._frames])
 
     def _owners(self, containers: list[Any]) -> dict[int, Any]:

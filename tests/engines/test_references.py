@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import functools
 import gc
@@ -205,6 +206,18 @@ def test_cells_defaults_and_arguments_are_folded():
     assert {node.type for node in found.nodes} <= {"Slotted", "function", "partial", "cell"}
     assert function
     assert partial
+
+
+def test_the_result_of_a_task_is_held_by_the_task():
+    async def work():
+        return Plain()
+
+    async def main():
+        task = asyncio.create_task(work())
+        await task
+        return walk(task.result(), namespace={"task": task}, back=True, max_depth=2)
+
+    assert names_to(asyncio.run(main()), "Plain") == {"._result"}
 
 
 def test_the_walk_itself_holds_nothing_that_it_finds():

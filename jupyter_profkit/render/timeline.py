@@ -45,6 +45,8 @@ _ROW = 14.4
 """The height of a row of the heading, points."""
 _AXIS_LABEL = 22.0
 """What the name of the vertical axis and its ticks take beside their labels, points."""
+_BLANK = 3.0
+"""What stays free at the right, points."""
 _WIDTH, _HEIGHT, _DPI = 9.0, 3.2, 200
 _LEFT, _RIGHT = 0.62, 0.12
 """Margins, inches, unless the axes' labels need more."""
@@ -134,7 +136,7 @@ def _margins(ax: Axes) -> tuple[float, float]:
         for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
         if low <= tick <= high
     ]
-    return max(_LEFT, (widest + _AXIS_LABEL) / 72), max(_RIGHT, max(beyond, default=0.0) / 72)
+    return max(_LEFT, (widest + _AXIS_LABEL) / 72), max(_RIGHT, (max(beyond, default=0.0) + _BLANK) / 72)
 
 
 def draw(view: TimelineView, ax: Axes | None = None) -> Axes:

@@ -20,14 +20,17 @@ from jupyter_profkit.views.timeline_curves import (
     SHORT,
     Display,
     child_curves,
+    child_label,
     curve_of,
     fit,
+    heaviest_children,
     in_short,
     part_within,
+    peak_of,
     spans_of,
 )
 from jupyter_profkit.views.timeline_tables import children_table, marks_table, recordings_table
-from jupyter_profkit.views.timeline_words import headline, method, notes_on_window, peak_label, words
+from jupyter_profkit.views.timeline_words import headline, method, moment_of, notes_on_window, peak_label, words
 from jupyter_profkit.views.words import headed
 
 __all__ = ["live_report", "overlay_report", "overlay_view", "plot_view", "report", "small_view"]
@@ -162,13 +165,14 @@ def _plot_view(timeline: MemoryTimeline, shown: Display) -> TimelineView:
     part = part_within(timeline, shown.window)
     curves = [curve_of(part.main, _name_of_main(part), COLUMNS), *child_curves(part)]
     spans = () if shown.no_functions else tuple(spans_of(timeline, shown))
+    peak, label = _labelled_peak(part, timeline)
     return TimelineView(
         caption=shown.title,
         alt=words(part, shown.window),
         curves=tuple(curves),
         spans=spans,
-        peak=_point(part.peak) if part.main else None,
-        peak_label=_peak_label_in(part, timeline),
+        peak=peak,
+        peak_label=label,
         slope=fit(part.main) if shown.slope else None,
         window=shown.window,
         flame=shown.flame,
@@ -182,10 +186,19 @@ def _name_of_main(timeline: MemoryTimeline) -> str:
     return "all together" if timeline.summed else in_short(timeline.session.title, SHORT)
 
 
-def _peak_label_in(part: MemoryTimeline, whole: MemoryTimeline) -> str:
+def _labelled_peak(part: MemoryTimeline, whole: MemoryTimeline) -> tuple[tuple[float, int] | None, str]:
+    """The highest point of the plot, and its words: whose it is, and that more is outside, if these are questions."""
     if not part.main:
-        return ""
-    return peak_label(part) if part.peak == whole.peak else f"{peak_label(part)}, the highest here"
+        return None, ""
+    highest, label = part.peak, peak_label(part)
+    if part.children:
+        label = label if part.peak_at is not None else f"{_name_of_main(part)}: {label}"
+        for pid, samples in heaviest_children(part)[:1]:
+            if peak_of(samples).rss > highest.rss:
+                highest = peak_of(samples)
+                label = f"{child_label(part, pid, SHORT)}: {moment_of(highest)}"
+    outside = max(whole.peak.rss, *(peak_of(samples).rss for _, samples in heaviest_children(whole)[:1]), 0)
+    return _point(highest), f"{label}, the highest here" if highest.rss < outside else label
 
 
 def _tables(timeline: MemoryTimeline, shown: Display) -> Iterator[View]:

@@ -18,13 +18,13 @@ from jupyter_profkit.views.timeline_curves import (
 )
 from jupyter_profkit.views.words import counted
 
-__all__ = ["headline", "method", "notes_on_window", "peak_label", "words"]
+__all__ = ["headline", "method", "moment_of", "notes_on_window", "peak_label", "words"]
 
 
 def peak_label(timeline: MemoryTimeline) -> str:
     where = timeline.peak_at
     line = f", {where.label or where.filename} line {where.lineno}" if where is not None else ""
-    return f"{_moment(timeline.peak)}{line}"
+    return f"{moment_of(timeline.peak)}{line}"
 
 
 def words(timeline: MemoryTimeline, window: tuple[float, float] | None = None) -> str:
@@ -47,12 +47,12 @@ def _words_of_children(timeline: MemoryTimeline) -> Iterator[str]:
     if not timeline.summed:
         yield f"{_together(timeline)}."
     shown, n_more = list(heaviest_children(timeline)), len(timeline.children) - MAX_CURVES + 1
-    peaks = [f"{child_label(timeline, pid, SHORT)} peaks at {_moment(peak_of(samples))}" for pid, samples in shown]
+    peaks = [f"{child_label(timeline, pid, SHORT)} peaks at {moment_of(peak_of(samples))}" for pid, samples in shown]
     yield "; ".join([*peaks, *([f"{n_more} more"] if n_more > 0 else [])]) + "."
 
 
 def _together(timeline: MemoryTimeline) -> str:
-    return f"{_n_processes(timeline)} processes together peak at {_moment(timeline.peak_together)}"
+    return f"{_n_processes(timeline)} processes together peak at {moment_of(timeline.peak_together)}"
 
 
 def _n_processes(timeline: MemoryTimeline) -> int:
@@ -63,7 +63,7 @@ def _in_words(window: tuple[float, float]) -> str:
     return f"{window[0]:g} to {window[1]:g} s"
 
 
-def _moment(sample: MemorySample) -> str:
+def moment_of(sample: MemorySample) -> str:
     when = format_seconds(sample.time) if sample.time > 0 else "the start"
     return f"{format_size(sample.rss)} at {when}"
 

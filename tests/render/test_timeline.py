@@ -141,6 +141,7 @@ WIDE = {
     "a level curve": plot_view(timeline([(0, 194.6), (0.00027, 194.61)])),
     "12 GiB, hardly changed": plot_view(timeline([(0, 12345.1), (18000, 12345.3)])),
     "2 TiB": plot_view(timeline([(0, 2_000_000), (3, 2_050_000)])),
+    "a figure at the end": plot_view(timeline([(n / 1000, 100) for n in range(1000)]), window=(0.1, 0.3)),
     "a narrow window": plot_view(timeline([(n / 1000, 100) for n in range(30_000)]), window=(20.0005, 20.003)),
 }
 

@@ -103,6 +103,19 @@ def test_children_that_are_in_the_sum_are_not_added_again():
     assert not any("counted for each" in line for line in shown.method)
 
 
+def test_the_highest_of_all_curves_is_labelled_with_its_name():
+    recorded = replace(
+        timeline([(0, 80), (1, 200), (2, 100)], children={7: [(0.5, 60), (1.5, 300)], 8: [(1, 5)]}, title="s.py"),
+        processes=(ChildProcess(7, "python worker.py"),),
+    )
+    view = plot_view(recorded)
+    assert (view.peak, view.peak_label) == ((1.5, 300 * MIB), "7 python worker.py: 300.0 MiB at 1.50 s")
+    begin = plot_view(recorded, window=(0, 1.2))
+    assert (begin.peak, begin.peak_label) == ((1.0, 200 * MIB), "s.py: 200.0 MiB at 1.00 s, the highest here")
+    lower = plot_view(timeline(children={7: [(0.5, 60)]}, title="s.py"))
+    assert lower.peak_label == "s.py: 200.0 MiB at 1.00 s"
+
+
 def test_more_recordings_than_colours_are_said():
     assert overlay_report([timeline()] * 13, [f"{n}.dat" for n in range(13)]).notes == (
         "the plot has the first 12 of them",

@@ -21,7 +21,6 @@ the script's; 2 is a wrong call.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import sys
 import traceback
@@ -36,6 +35,7 @@ from jupyter_profkit.cli.delivery import deliver
 from jupyter_profkit.errors import OptionError, ProfkitError, TargetError
 from jupyter_profkit.model.result import Result
 from jupyter_profkit.options import OptionSet, Values
+from jupyter_profkit.options.common import for_shell
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.memprofile import MEMPROFILE
 from jupyter_profkit.options.mprof import ATTACH, LIST, PEAK, PLOT, RM, RUN
@@ -175,8 +175,8 @@ def _doctor(arguments: Sequence[str]) -> int:
     return 0
 
 
-_MEMPROFILE = dataclasses.replace(MEMPROFILE, rest=RUN.rest)
-_CPROFILE = dataclasses.replace(CPROFILE, rest=RUN.rest)
+_MEMPROFILE = for_shell(MEMPROFILE)
+_CPROFILE = for_shell(CPROFILE)
 
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], OptionSet | None]] = {
     "memprofile": (_memprofile, _MEMPROFILE),

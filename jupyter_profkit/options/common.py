@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from jupyter_profkit.options.declare import Kind, Option
+import dataclasses
 
-__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "REPEAT", "SHORTNAMES", "output"]
+from jupyter_profkit.options.declare import Kind, Option, OptionSet
+
+__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "REPEAT", "SHORTNAMES", "for_shell", "output"]
 
 _DOCUMENTS = (".json", ".csv", ".txt", ".html")
 """The suffixes that every result can be written with."""
@@ -30,6 +32,21 @@ def output(*suffixes: str) -> tuple[Option, ...]:
         Option(
             "explore", ("--explore",), Kind.FLAG, False, "show controls under the report: sort, filter, zoom, compare"
         ),
+    )
+
+
+_KEPT_IN_A_FILE = "a result of a shell's command is kept in a file, -D FILE"
+
+
+def for_shell(options: OptionSet, name: str = "") -> OptionSet:
+    """The options of a magic that runs code, for a script: there is no notebook to give the result to."""
+    elsewhere = dict.fromkeys(("-v", "--variable", "-r", "--return"), _KEPT_IN_A_FILE)
+    return dataclasses.replace(
+        options,
+        name=name or options.name,
+        options=tuple(option for option in options.options if option.name not in {"variable", "return_result"}),
+        rest="script.py [argument …]",
+        elsewhere={**options.elsewhere, **elsewhere},
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from jupyter_profkit.options.common import LIMIT, output
+from jupyter_profkit.options.common import LIMIT, for_shell, output
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
 __all__ = ["ATTACH", "DISPLAY", "LIST", "MPROF_PLOT", "MPROF_RUN", "PEAK", "PLOT", "RM", "RUN"]
@@ -78,7 +76,7 @@ MPROF_RUN = OptionSet(
     elsewhere=_RUN_OF_MPROF,
 )
 
-RUN = dataclasses.replace(MPROF_RUN, name="run")
+RUN = for_shell(MPROF_RUN, "run")
 """The same as a shell's command."""
 
 _WRITTEN = tuple(option for option in _OUTPUT if option.name in {"dump", "quiet"})

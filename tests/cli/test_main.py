@@ -339,6 +339,8 @@ def test_a_script_that_is_not_python_is_refused_as_python_does(
         (["cprofile", "-m", "json*"], "takes a script"),
         (["memprofile", "--wrong", "x.py"], "memprofile has no option --wrong; it has --function"),
         (["memprofile", "--pdb-mmem", "100", "x.py"], "memprofile has no option --pdb-mmem: --limit SIZE raises"),
+        (["cprofile", "-v", "p", "x.py"], "cprofile has no option -v: a result of a shell's command is kept in a file"),
+        (["run", "-r", "x.py"], "run has no option -r: a result of a shell's command is kept in a file, -D FILE"),
         (["run", "--python", "x.py"], "run has no option --python: leave it out"),
         (["run", "-m", "x"], "run has no option -m: a module is run by Python: %mprof_run python -m package.module"),
         (["run", "--attach", "4711"], "in a shell by attach PID"),

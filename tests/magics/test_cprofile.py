@@ -6,6 +6,7 @@ import ast
 import json
 import pstats
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -449,4 +450,5 @@ def test_what_libraries_do_for_the_shells_display_is_theirs(kernel: Kernel) -> N
     kernel.run("%%cprofile -v p\nfor _ in range(20): display(frame)")
     labels = ast.literal_eval(kernel.value("[[f.label for f in path] for path, _ in p.stacks.stacks()]") or "")
     beneath = {path[path.index("IPython") + 1] for path in labels if "IPython" in path[:-1]}
-    assert beneath == {"pandas"}
+    assert "pandas" in beneath
+    assert not beneath & sys.stdlib_module_names  # jupyter_client's use of dateutil may be seen

@@ -36,6 +36,7 @@ from jupyter_profkit.errors import EngineBusyError, OptionError, TargetError
 from jupyter_profkit.model.line_memory import LineMemoryProfile
 from jupyter_profkit.model.result import Measuring, Result
 from jupyter_profkit.options import OptionSet, Values
+from jupyter_profkit.options.common import for_scripts
 from jupyter_profkit.options.cprofile import CPROFILE
 from jupyter_profkit.options.display import display_options
 from jupyter_profkit.options.memprofile import DISPLAY, MEMPROFILE
@@ -182,7 +183,7 @@ class Profiler(Measuring):
 class memprofile(Profiler):  # noqa: N801 - named as its magic
     """Memory by line of a ``with`` block."""
 
-    options = MEMPROFILE
+    options = for_scripts(MEMPROFILE)
     kind = "line_memory"
 
     def _measurement(self, frame: FrameType) -> Measurement:
@@ -194,7 +195,7 @@ class memprofile(Profiler):  # noqa: N801 - named as its magic
 class cprofile(Profiler):  # noqa: N801 - named as its magic
     """Time by function of a ``with`` block."""
 
-    options = CPROFILE
+    options = for_scripts(CPROFILE)
     kind = "functions"
 
     def _measurement(self, frame: FrameType) -> Measurement:
@@ -207,7 +208,7 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
     With ``live=True``, in a notebook, the curve grows meanwhile, and the report takes its place.
     """
 
-    options = MPROF_PLOT
+    options = for_scripts(MPROF_PLOT)
     kind = "timeline"
     _live: LiveCurve | None = None
 
@@ -226,7 +227,7 @@ class mprof(Profiler):  # noqa: N801 - named as its magic
 class objleaks(Profiler):  # noqa: N801 - named as its magic
     """What a ``with`` block leaves behind."""
 
-    options = OBJLEAKS
+    options = for_scripts(OBJLEAKS)
     kind = "leaks"
 
     def _measurement(self, frame: FrameType) -> Measurement:
@@ -248,7 +249,7 @@ def objrefs(*objects: object, **options: Any) -> Any:
     """
     from jupyter_profkit.cells.references import draw_references
 
-    values = OBJREFS.from_keywords(options)
+    values = for_scripts(OBJREFS).from_keywords(options)
     if values.diff:
         raise OptionError("diff is for a cell: %%objrefs --teach --diff")
     result = (
@@ -287,7 +288,7 @@ def profile(function: Callable[..., Any] | None = None, *, stream: TextIO | None
     stream : where to print; standard output, or the notebook, by default.
     **options : the options of ``%%memprofile``: ``precision=4``, ``limit``, …
     """
-    values = MEMPROFILE.from_keywords(options)
+    values = memprofile.options.from_keywords(options)
     if values.repeat > 1:
         raise OptionError("@profile measures each call; memprofile(repeat=…) repeats a function")
     values = Values({**values, "compare": find_earlier(values.compare, {}, LineMemoryProfile.kind)})

@@ -465,6 +465,12 @@ def test_a_block_whose_file_cannot_be_written_ends_as_it_would(capsys: pytest.Ca
         cprofile(dump="run.xyz")
 
 
+def test_what_only_a_notebook_has_is_no_keyword() -> None:
+    for tool in (memprofile, cprofile, mprof, objleaks, objrefs, profile):
+        with pytest.raises(OptionError, match="has no option 'variable'; it has "):
+            tool(variable="p")
+
+
 def test_the_help_of_a_tool_has_its_keywords() -> None:
     for tool in (memprofile, cprofile, mprof, objleaks):
         assert "\ndump : write the result in the format of the suffix" in (tool.__doc__ or "")

@@ -6,7 +6,7 @@ import dataclasses
 
 from jupyter_profkit.options.declare import Kind, Option, OptionSet
 
-__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "REPEAT", "SHORTNAMES", "for_shell", "output"]
+__all__ = ["COMPARE", "LIMIT", "MEMLIMIT", "REPEAT", "SHORTNAMES", "for_scripts", "for_shell", "output"]
 
 _DOCUMENTS = (".json", ".csv", ".txt", ".html")
 """The suffixes that every result can be written with."""
@@ -38,13 +38,18 @@ def output(*suffixes: str) -> tuple[Option, ...]:
 _KEPT_IN_A_FILE = "a result of a shell's command is kept in a file, -D FILE"
 
 
+def for_scripts(options: OptionSet) -> OptionSet:
+    """The options of a magic as keywords of a Python call, which has its result anyway."""
+    kept = tuple(option for option in options.options if option.name not in {"variable", "return_result"})
+    return dataclasses.replace(options, options=kept)
+
+
 def for_shell(options: OptionSet, name: str = "") -> OptionSet:
     """The options of a magic that runs code, for a script: there is no notebook to give the result to."""
     elsewhere = dict.fromkeys(("-v", "--variable", "-r", "--return"), _KEPT_IN_A_FILE)
     return dataclasses.replace(
-        options,
+        for_scripts(options),
         name=name or options.name,
-        options=tuple(option for option in options.options if option.name not in {"variable", "return_result"}),
         rest="script.py [argument …]",
         elsewhere={**options.elsewhere, **elsewhere},
     )

@@ -344,13 +344,8 @@ class OptionSet:
         return "\n".join([self.summary, "", *usage, *options, *(["", "Examples:", *examples] if examples else []), ""])
 
     def parameters(self) -> str:
-        """The options as a docstring lists keywords, but those that tell a magic where its result goes."""
-        for_magics = {"variable", "return_result", "quiet", "explore"}
-        return "\n".join(
-            f"{option.name} : {option.explanation}{option.said_default}"
-            for option in self.options
-            if option.name not in for_magics
-        )
+        """The options as a docstring lists keywords."""
+        return "\n".join(f"{option.name} : {option.explanation}{option.said_default}" for option in self.options)
 
     def _parse(
         self, words: Sequence[str], defaults: Mapping[str, Any] | None, name: str, manual: str

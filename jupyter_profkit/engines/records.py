@@ -22,7 +22,7 @@ from jupyter_profkit.model.timeline import thin
 
 __all__ = ["Points", "Records"]
 
-_LAST_LOOK = 0.05
+_LAST_LOOK = 0.25
 """Seconds after the end in which the helper looks once more who is still there."""
 
 

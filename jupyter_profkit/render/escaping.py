@@ -13,8 +13,10 @@ import unicodedata
 __all__ = ["escape", "escape_attribute", "escape_xml", "prose", "safe", "shown"]
 
 _CODE = re.compile("`([^`]+)`")
-_WHOLE = re.compile(r"[+-]?\d[\d.,]* (?:[KMG]iB|B|[mµ]?s|min|%)(?!\w)|(?<![\w-])--\w[\w-]*")
-"""A figure with its unit, and an option."""
+_WHOLE = re.compile(
+    r"(?<![\w.,])[+-]?\d[\d.,]{0,15} (?:[KMG]iB|B|[mµ]?s|min|%)(?!\w)|(?<![\w-])--\w[\w-]{1,30}(?![\w-])"
+)
+"""A figure with its unit, and an option; nothing that could be wider than a page."""
 
 
 def safe(text: str) -> str:

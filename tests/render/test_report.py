@@ -138,3 +138,13 @@ def test_the_heaviest_rows_are_kept_when_a_report_is_cut() -> None:
     bundle = mimebundle(report(TableView("long", (Column("n"),), rows)))
     assert "row 4000" in bundle["text/plain"]
     assert "row 4000" in bundle["text/html"]
+
+
+def test_a_figure_keeps_its_unit_and_nothing_is_wider_than_a_page() -> None:
+    whole = '<span style="white-space:nowrap">{}</span>'
+    assert escaping.prose("Peak 812.4 MiB; --no-heap hides 5 samples") == (
+        f"Peak {whole.format('812.4 MiB')}; {whole.format('--no-heap')} hides 5 samples"
+    )
+    for wide in ("1" * 200 + " MiB", "--" + "a" * 200, "--" + "a-" * 200):
+        assert escaping.prose(wide) == wide
+    assert "<b>" not in escaping.prose("`<b>` 1 MiB --<b>")

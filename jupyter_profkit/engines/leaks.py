@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from jupyter_profkit.engines.class_parts import ClassParts
 from jupyter_profkit.engines.heap_scan import read_referrers, referring
 from jupyter_profkit.engines.machinery import OwnObjects, is_machinery, is_machinerys, is_ours, users_locals
 from jupyter_profkit.engines.new_objects import NewObjects
@@ -33,6 +32,7 @@ from jupyter_profkit.engines.referents import referents
 from jupyter_profkit.engines.roots import Root, pending_tasks, registries, roots_of
 from jupyter_profkit.engines.safe_repr import exact_name, printable
 from jupyter_profkit.engines.walks import Step, no_step
+from jupyter_profkit.engines.wholes import Wholes
 
 __all__ = ["Group", "SortedOut", "sort_out"]
 
@@ -342,19 +342,19 @@ class _Sorter:
 
     def _group(self, result: SortedOut) -> None:
         groups: dict[tuple[Root, int], Group] = {}
-        parts = ClassParts(self._objects)
+        wholes = Wholes(self._objects)
         for key, entry in self._entry_of.items():
             obj = self._objects[key]
             cls = type(obj)
-            parts.note(key, self._parent.get(key))
+            wholes.note(key, self._parent.get(key))
             if not self._is_told[key] or (is_machinerys(cls) and entry.root.kind != "variable"):
                 result.n_machinery += 1
                 continue
             result.types[id(cls)] = cls, result.types.get(id(cls), (cls, 0))[1] + 1
-            whole = parts.whole_of(key)
+            whole = wholes.of(key)
             if entry.root.kind == "import":
                 cls = types.ModuleType
-            elif whole is not None and self._is_told[whole]:  # the class came before, and has a group
+            elif whole is not None and self._is_told[whole]:  # that came before, and has a group
                 cls = type(self._objects[whole])
             group = groups.get((entry.root, id(cls)))
             if group is None:

@@ -93,6 +93,21 @@ def test_what_a_class_keeps_for_its_user_is_told_by_itself():
     assert found == [("variable", "Made", "type", 1, ""), ("variable", "Made", "list", 2, ".known")]
 
 
+def test_a_table_is_told_as_one_and_what_is_in_it_by_itself():
+    pandas = pytest.importorskip("pandas")
+    space = {"first": pandas.DataFrame({"a": [1.0], "t": ["x"]})}  # what a first one imports is nobody's
+    space["first"].copy().to_dict()
+    values = list(range(10_000))
+    with watched(space) as found:
+        space["x"] = pandas.DataFrame({"a": values, "t": ["x"] * len(values)}, index=list(values))
+    assert found == [("variable", "x", "DataFrame", 1, "")]
+    with watched(space) as found:
+        space["y"] = pandas.DataFrame({"o": [[1], [2]]})
+        space["y"].attrs["noted"] = [Node()]
+    told = [("DataFrame", 1), ("Node", 1), ("dict", 1), ("list", 3)]
+    assert sorted((cls, count) for _, name, cls, count, _ in found if name == "y") == told
+
+
 def test_the_nearest_name_counts():
     space = {"far": [[[]]]}
     with watched(space) as found:

@@ -4,7 +4,7 @@
     python -m jupyter_profkit cprofile [options] script.py [argument …]
     python -m jupyter_profkit memprofile|cprofile [options] -m module [argument …]
     python -m jupyter_profkit run [options] script.py [argument …]
-    python -m jupyter_profkit run [options] python -m module [argument …]
+    python -m jupyter_profkit run [options] -m module [argument …]
     python -m jupyter_profkit attach [options] PID
     python -m jupyter_profkit plot|peak [options] [recording …]
     python -m jupyter_profkit list

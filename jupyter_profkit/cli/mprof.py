@@ -25,7 +25,14 @@ def run(arguments: Sequence[str]) -> int:
     """Record a script; its exit code is ours."""
     from jupyter_profkit.cells.script import run_script
 
-    values, rest = RUN.from_arguments(arguments)
+    n_own = arguments.index("-m") if "-m" in arguments else len(arguments)
+    values, rest = RUN.from_arguments(arguments[:n_own])
+    if rest:  # a script, whose argument that -m is
+        values, rest = RUN.from_arguments(arguments)
+    elif len(arguments) > n_own + 1:
+        rest = [sys.executable, *arguments[n_own:]]
+    if not rest:
+        raise OptionError("run takes a script and its arguments: python -m jupyter_profkit run train.py --epochs 2")
     done = run_script(rest, values)
     _keep_and_show(done.timeline, values)
     return 128 - done.returncode if done.returncode < 0 else done.returncode

@@ -15,6 +15,7 @@ import pytest
 import jupyter_profkit
 from jupyter_profkit.cells.program import read_program
 from jupyter_profkit.cli import main
+from jupyter_profkit.export import load
 
 ROOT = str(Path(jupyter_profkit.__file__).parent.parent)
 SCRIPT = '''"""A script."""
@@ -328,6 +329,18 @@ def test_a_script_that_is_not_python_is_refused_as_python_does(
     assert "Traceback" not in told.err
 
 
+def test_run_takes_a_module_or_leaves_that_option_to_the_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shown.py").write_text(
+        "import sys\n@profile\ndef f(): pass\nf()\nprint(__spec__ is not None, *sys.argv[1:])\n"
+    )
+    assert main(["run", "-q", "-o", "a.dat", "-m", "shown", "-m", "x"]) == 0
+    assert main(["run", "-q", "-o", "b.dat", "shown.py", "-m", "x"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in printed if "wrote" not in line] == ["True -m x", "False -m x"]
+    assert load(tmp_path / "a.dat").marks[0].label == "__main__.f"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -342,7 +355,8 @@ def test_a_script_that_is_not_python_is_refused_as_python_does(
         (["cprofile", "-v", "p", "x.py"], "cprofile has no option -v: a result of a shell's command is kept in a file"),
         (["run", "-r", "x.py"], "run has no option -r: a result of a shell's command is kept in a file, -D FILE"),
         (["run", "--python", "x.py"], "run has no option --python: leave it out"),
-        (["run", "-m", "x"], "run has no option -m: a module is run by Python: %mprof_run python -m package.module"),
+        (["run"], "run takes a script and its arguments: python -m jupyter_profkit run train.py --epochs 2"),
+        (["run", "-q", "-m"], "run takes a script and its arguments: "),
         (["run", "--attach", "4711"], "in a shell by attach PID"),
         (["plot", "--backend", "Agg"], "plot has no option --backend: "),
         (["clean"], "there is no command 'clean'; rm --all removes what list shows"),

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import CO_OPTIMIZED
 from types import CodeType, FunctionType, ModuleType
+from typing import Any, Final
 
 from jupyter_profkit.source import Statements, parse_lines, refresh_lines, source_lines
 
@@ -109,34 +110,44 @@ class Shifts:
 def _codes_of_file(filename: str) -> Iterator[CodeType]:
     """The code of functions and methods of the modules that were imported from a file."""
     for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType) and vars(module).get("__file__") == filename:
-            yield from _codes_in(module, filename)
+        if _is_a(module, ModuleType) and vars(module).get("__file__") == filename:
+            for function in _functions_in(module):
+                if function.__code__.co_filename == filename:
+                    yield function.__code__
 
 
-def _codes_in(owner: ModuleType | type, filename: str) -> Iterator[CodeType]:
-    for value in list(vars(owner).values()):
-        if isinstance(value, type):
-            if value.__module__ == getattr(owner, "__module__", vars(owner).get("__name__")):
-                yield from _codes_in(value, filename)
+_HOLDERS: Final[dict[type, tuple[str, ...]]] = {
+    property: ("fget", "fset", "fdel"),
+    functools.cached_property: ("func",),
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+}
+"""Where what stands in a class has its functions."""
+
+
+def _functions_in(module: ModuleType) -> Iterator[FunctionType]:
+    """The functions of a module and of its classes, behind wrappers and properties; nothing of the user's runs."""
+    name, seen = vars(module).get("__name__"), set[int]()
+    waiting: list[Any] = list(vars(module).values())
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
             continue
-        for function in _functions_behind(value):
-            if function.__code__.co_filename == filename:
-                yield function.__code__
+        seen.add(id(value))
+        if _is_a(value, FunctionType):
+            yield value
+            waiting.append(vars(value).get("__wrapped__"))
+        elif _is_a(value, type):
+            if vars(value).get("__module__") == name:
+                waiting += vars(value).values()
+        else:
+            names = next((names for kind, names in _HOLDERS.items() if _is_a(value, kind)), ())
+            waiting += [getattr(value, each) for each in names]
 
 
-def _functions_behind(value: object) -> Iterator[FunctionType]:
-    """The functions of a method, property or wrapper; nothing of the user's runs for it."""
-    if isinstance(value, property):
-        values: list[object] = [value.fget, value.fset, value.fdel]
-    elif isinstance(value, functools.cached_property):
-        values = [value.func]
-    else:
-        values = [value.__func__ if isinstance(value, staticmethod | classmethod) else value]
-    while values:
-        function = values.pop()
-        if isinstance(function, FunctionType):
-            yield function
-            values.append(vars(function).get("__wrapped__"))
+def _is_a(value: object, kind: type) -> bool:
+    """`isinstance`, but it does not ask the value, and so wakes none that is lazy."""
+    return issubclass(type(value), kind)
 
 
 def _with_inner(code: CodeType) -> Iterator[CodeType]:

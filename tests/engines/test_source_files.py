@@ -79,6 +79,19 @@ def test_what_was_compiled_as_it_stands_is_where_it_says(tmp_path: Path) -> None
     assert [SourceFile(str(path)).shift(function) for function in [code, *functions]] == [0] * (1 + len(functions))
 
 
+def test_a_lazy_object_of_a_module_is_not_woken(module: ModuleType) -> None:
+    class Lazy:
+        @property
+        def __class__(self) -> type:  # type: ignore[override]
+            raise RuntimeError("woken")
+
+    module.lazy = Lazy()  # type: ignore[attr-defined]
+    module.Box.again = module.Box
+    module.left.__wrapped__ = module.left
+    filename = str(module.__file__)
+    assert Shifts(SourceFile(filename), filename).line("unknown", 3) == 3
+
+
 def test_without_code_at_hand_lines_are_found_by_the_modules_functions(module: ModuleType) -> None:
     filename = str(module.__file__)
     source = SourceFile(filename)

@@ -2,7 +2,7 @@
 
     label_of("/tmp/ipykernel_7/123.py")     'In [7]'
     is_user_file("/home/me/clean.py")       True; the standard library and site-packages are not
-    Statements.of(lines).start(12)          the line on which the statement that holds line 12 begins
+    Statements.of(parse_lines(lines)).start(12)     the line on which the statement that holds line 12 begins
 
 Nothing here runs or imports anybody's code; the shell is only asked what it knows.
 """
@@ -250,14 +250,10 @@ class Statements:
     starts: dict[int, int]
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> Statements:
-        """The statements of a source; lines that cannot be parsed stand for themselves."""
-        tree = parse_lines(lines)
-        return cls({}) if tree is None else cls.of_tree(tree)
-
-    @classmethod
-    def of_tree(cls, tree: ast.Module) -> Statements:
-        """The same of a source that is parsed already."""
+    def of(cls, tree: ast.Module | None) -> Statements:
+        """The statements of a source that `parse_lines` read; lines of one that it could not stand for themselves."""
+        if tree is None:
+            return cls({})
         starts: dict[int, int] = {}
         for header in _headers(tree):
             first = _header_start(header)

@@ -9,13 +9,22 @@ import pytest
 
 import jupyter_profkit.units
 from jupyter_profkit.engines import await_tracer, scoped_profiler, stacks
-from jupyter_profkit.source import Statements, as_typed, cut_traceback, is_user_file, label_of, place_of, source_lines
+from jupyter_profkit.source import (
+    Statements,
+    as_typed,
+    cut_traceback,
+    is_user_file,
+    label_of,
+    parse_lines,
+    place_of,
+    source_lines,
+)
 
 
 def starts(source: str) -> list[int]:
     """For each line of `source`, the line on which its statement begins."""
     lines = textwrap.dedent(source).strip("\n").splitlines()
-    statements = Statements.of(lines)
+    statements = Statements.of(parse_lines(lines))
     return [statements.start(lineno) for lineno in range(1, len(lines) + 1)]
 
 
@@ -85,7 +94,7 @@ def test_a_file_without_source_has_no_lines() -> None:
 
 
 def test_the_magics_on_top_of_a_cell_do_not_keep_its_statements_from_being_known() -> None:
-    statements = Statements.of(["%%memprofile -p 3", "%%cprofile", "both = dict(", "    a=1,", ")"])
+    statements = Statements.of(parse_lines(["%%memprofile -p 3", "%%cprofile", "both = dict(", "    a=1,", ")"]))
     assert [statements.start(lineno) for lineno in range(1, 6)] == [1, 2, 3, 3, 3]
 
 

@@ -25,7 +25,6 @@
 
 from __future__ import annotations
 
-import heapq
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -33,12 +32,13 @@ from dataclasses import dataclass, field
 from inspect import CO_OPTIMIZED
 from threading import RLock, get_ident, get_native_id
 from types import CodeType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from jupyter_profkit.engines.longest_calls import Call, LongestCalls
 from jupyter_profkit.engines.resident_memory import MemoryMeter
 from jupyter_profkit.engines.source_files import SourceFile
 
-__all__ = ["Call", "CodeLines", "LineLedger", "LineStats", "LongestCalls"]
+__all__ = ["CodeLines", "LineLedger", "LineStats"]
 
 
 T = TypeVar("T")
@@ -50,37 +50,6 @@ _NEAR = 64
 
 _NOTEWORTHY = 256 * 1024
 """Bytes: a rise that is smaller, and no hundredth of the whole, does not move the peak away from its line."""
-
-
-class Call(NamedTuple):
-    """One activation, from enter to leave; a generator or coroutine has one for each time that it went on."""
-
-    code: CodeType
-    start: float
-    """The clock's."""
-    end: float
-    rss_start: int
-    rss_end: int
-    depth: int
-    """How many activations of followed code were below it."""
-
-
-class LongestCalls:
-    """Activations of a run; of very many the longest."""
-
-    def __init__(self, n_most: int = 1000) -> None:
-        self._n_most = n_most
-        self._least = -1.0
-        self.n_calls = 0
-        self.found: list[Call] = []
-
-    def add(self, call: Call) -> None:
-        self.n_calls += 1
-        if call.end - call.start > self._least:
-            self.found.append(call)
-            if len(self.found) > 2 * self._n_most:
-                self.found = heapq.nlargest(self._n_most, self.found, key=lambda call: call.end - call.start)
-                self._least = self.found[-1].end - self.found[-1].start
 
 
 class LineStats:

@@ -24,8 +24,9 @@ from weakref import WeakSet
 
 from jupyter_profkit.engines.laps import Laps
 from jupyter_profkit.engines.line_functions import function_name, functions_of
-from jupyter_profkit.engines.line_ledger import Call, LineLedger
+from jupyter_profkit.engines.line_ledger import LineLedger
 from jupyter_profkit.engines.line_tracers import FollowedCode, line_tracer
+from jupyter_profkit.engines.longest_calls import Call
 from jupyter_profkit.engines.relief import Lend
 from jupyter_profkit.engines.resident_memory import MemoryMeter, resident_memory_meter
 from jupyter_profkit.engines.scope import Scope

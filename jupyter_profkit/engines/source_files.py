@@ -45,7 +45,7 @@ class SourceFile:
         refresh_lines(filename)
         self.lines = source_lines(filename)
         tree = parse_lines(self.lines)
-        self._statements = Statements({}) if tree is None else Statements.of_tree(tree)
+        self._statements = Statements.of(tree)
         self._functions = list(_functions(tree, "")) if tree is not None else []
 
     def statement(self, lineno: int) -> int:

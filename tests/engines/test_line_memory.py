@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_profkit.engines.line_ledger import Call, LongestCalls
 from jupyter_profkit.engines.line_memory import LineMemoryEngine
+from jupyter_profkit.engines.longest_calls import Call, LongestCalls
 from jupyter_profkit.engines.scope import Scope
 from jupyter_profkit.source import register_lines
 from tests.builders import MB, FakeMeter, Traced, trace

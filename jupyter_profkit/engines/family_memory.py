@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -88,7 +89,8 @@ class FamilyMeter:
 
     def _watch(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY):
-            with self._lock:
+            # A process may be gone, and memory may be short under a limit: the next look has more luck.
+            with contextlib.suppress(OSError, ValueError, MemoryError), self._lock:
                 self._high = max(self._high, self._of_children())
 
     def read(self) -> tuple[int, int]:

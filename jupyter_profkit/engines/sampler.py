@@ -111,9 +111,14 @@ class ProcProcess:
         return self._rolled_up(b"\nPrivate_Clean:", b"\nPrivate_Dirty:")
 
     def _rolled_up(self, *names: bytes) -> int:
-        if self._rollup < 0:
+        try:
+            text = os.pread(self._rollup, 4096, 0)
+        except OSError:  # it is not open yet, or of what the process was before it became another program
+            if self._rollup >= 0:
+                os.close(self._rollup)
+                self._rollup = -1
             self._rollup = os.open(f"/proc/{self.pid}/smaps_rollup", os.O_RDONLY)
-        text = os.pread(self._rollup, 4096, 0)
+            text = os.pread(self._rollup, 4096, 0)
         starts = [text.index(name) + len(name) for name in names]
         return sum(int(text[start : text.index(b"kB", start)]) for start in starts) * 1024
 

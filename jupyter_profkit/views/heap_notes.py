@@ -41,6 +41,10 @@ def heap_notes(profile: LineMemoryProfile, precision: int = 1) -> Iterator[str]:
     """
     if profile.heap_peak is None or profile.heap_kept is None:
         return
+    if profile.timeline is not None and profile.timeline.processes:
+        yield "resident memory is that of child processes, too; the heap columns are of this process alone"
+        yield from _mapped(profile, precision)
+        return
     least = max(_LEAST, profile.noise, profile.heap_peak // 20)
     missing = max(profile.heap_peak - max(profile.peak, 0), profile.heap_kept - max(profile.increment, 0))
     given_back = _given_back(profile, least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 from jupyter_profkit.engines.family_memory import FamilyMeter
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
+from jupyter_profkit.engines.sampler import ProcProcess
 
 pytestmark = [
     pytest.mark.process,
@@ -35,6 +37,29 @@ def test_what_a_child_had_while_one_line_waited_for_it_is_in_the_peak(meter: Fam
     assert high - before == pytest.approx(205 * MB, abs=20 * MB)
     assert rss - before < 20 * MB
     assert meter.read()[1] - before < 20 * MB
+
+
+def test_a_child_that_became_another_program_is_counted_anew() -> None:
+    told, telling = os.pipe()
+    code = "import sys; block = bytearray(30_000_000); print(len(block), flush=True); sys.stdin.read()"
+    wait = f"import os; os.read({told}, 1); os.execv(sys.executable, [sys.executable, '-c', {code!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import sys; held = bytearray(100_000_000); print(len(held), flush=True); {wait}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[told],
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stdout is not None
+        process = ProcProcess(child.pid)
+        assert child.stdout.readline() == b"100000000\n"
+        assert process.private() > 100 * MB
+        os.write(telling, b"!")
+        assert child.stdout.readline() == b"30000000\n"
+        assert 30 * MB < process.private() < 60 * MB
+        assert 30 * MB < process.pss() < 70 * MB
+        process.close()
+        child.stdin.close()
+    os.close(told)
+    os.close(telling)
 
 
 def test_pages_that_a_fork_shares_count_once(meter: FamilyMeter) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from jupyter_profkit.model.call_tree import CallTree, Frame
 from jupyter_profkit.model.line_memory import FunctionLines, LineMemoryProfile
+from jupyter_profkit.model.timeline import ChildProcess
 from jupyter_profkit.views.report import TableView, TreeView
 from tests.builders import cell_lines, line_profile
+from tests.timelines import timeline
 
 MIB = 1024**2
 SOURCE = """
@@ -178,6 +180,13 @@ def test_a_line_that_reused_what_another_had_freed_says_so() -> None:
     said = notes(figures={2: (1, 60, 60, 60), 4: (1, 0, 0, 0)}, heap={2: (60, 0), 4: (0, 60)},
                  heap_peak=60 * MIB, heap_kept=60 * MIB, rss_end=160 * MIB)  # fmt: skip
     assert "line 4: 60.0 MiB of its heap cost nothing new; it reused memory that line 2 had freed" in said
+
+
+def test_with_child_processes_the_halves_are_not_compared() -> None:
+    curve = replace(timeline(), processes=(ChildProcess(4711, "worker"),))
+    assert notes(rss_end=170 * MIB, timeline=curve) == (
+        "resident memory is that of child processes, too; the heap columns are of this process alone"
+    )
 
 
 def test_of_two_lines_of_a_loop_it_is_not_said_which_came_first() -> None:

@@ -47,14 +47,11 @@ class _Child:
         self._then, self._shared = 1, 0
         self._next_count = 0.0
 
-    def own(self) -> int:
+    def own(self, parent: sampler.Process) -> int:
         """Bytes; OSError or ValueError when it has ended."""
         rss, now = self._process.rss(), time.perf_counter()
         if now >= self._next_count:
-            try:
-                self._then, self._shared = rss, rss - self._process.private()
-            except (OSError, ValueError):  # the system does not tell, or not us
-                self._then, self._shared = 1, 0
+            self._then, self._shared = sampler.shared_part(self._process, parent)
             took = time.perf_counter() - now
             self._next_count = now + max(_COUNT_EVERY, took / _SHARE_OF_COUNTS)
         return max(0, sampler.own_part(rss, self._then, self._shared))
@@ -109,10 +106,11 @@ class FamilyMeter:
         if now >= self._next_search:
             self._search()
             self._next_search = time.perf_counter() + _SEARCH_EVERY
+        assert self._process is not None
         total = 0
         for pid, child in list(self._children.items()):
             try:
-                total += child.own()
+                total += child.own(self._process)
             except (OSError, ValueError):  # it has ended
                 self._children.pop(pid).close()
         return total

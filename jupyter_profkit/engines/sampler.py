@@ -75,7 +75,7 @@ class ProcProcess:
         self.pid = pid
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
-        self._status = self._rollup = -1
+        self._status = -1
         self._parents: dict[int, int] = {}
 
     def look(self) -> bytes:
@@ -111,14 +111,9 @@ class ProcProcess:
         return self._rolled_up(b"\nPrivate_Clean:", b"\nPrivate_Dirty:")
 
     def _rolled_up(self, *names: bytes) -> int:
-        try:
-            text = os.pread(self._rollup, 4096, 0)
-        except OSError:  # it is not open yet, or of what the process was before it became another program
-            if self._rollup >= 0:
-                os.close(self._rollup)
-                self._rollup = -1
-            self._rollup = os.open(f"/proc/{self.pid}/smaps_rollup", os.O_RDONLY)
-            text = os.pread(self._rollup, 4096, 0)
+        # Opened anew each time: a descriptor stays with the memory that the process had, its parent's before an exec.
+        with open(f"/proc/{self.pid}/smaps_rollup", "rb", buffering=0) as file:
+            text = file.read(4096)
         starts = [text.index(name) + len(name) for name in names]
         return sum(int(text[start : text.index(b"kB", start)]) for start in starts) * 1024
 
@@ -148,7 +143,7 @@ class ProcProcess:
         return found[1:]
 
     def close(self) -> None:
-        for descriptor in (self._statm, self._status, self._rollup):
+        for descriptor in (self._statm, self._status):
             if descriptor >= 0:
                 os.close(descriptor)
 
@@ -387,6 +382,8 @@ class Recorder:
         shared: dict[int, tuple[int, int]] = {}
         for pid, child in self._children.items():
             try:
+                if pid in self._new and child.look() == self._process.look():
+                    continue  # between vfork and exec it runs on this process' memory
                 rss = child.rss()
                 shared[pid] = (rss, rss - child.pss())
             except (OSError, ValueError, IndexError):  # it ended, or we may not know
@@ -413,6 +410,21 @@ def _is_there(process: Process) -> bool:
         return process.rss() > 0
     except (OSError, ValueError, IndexError):
         return False
+
+
+def shared_part(child: Process, parent: Process) -> tuple[int, int]:
+    """Bytes resident in a process, and how many of these others have as well; (1, 0) if the system does not tell.
+
+    Between vfork and exec it runs on its parent's memory, and has none of its own.
+    """
+    seen = child.look()
+    rss = child.size_in(seen)  # type: ignore[arg-type]
+    if seen == parent.look():
+        return rss, rss
+    try:
+        return rss, rss - child.private()
+    except (OSError, ValueError):
+        return 1, 0
 
 
 def own_part(rss: int, then: int, shared: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from jupyter_profkit.engines.family_memory import FamilyMeter
 from jupyter_profkit.engines.resident_memory import resident_memory_meter
-from jupyter_profkit.engines.sampler import ProcProcess
+from jupyter_profkit.engines.sampler import ProcProcess, own_part, shared_part
 
 pytestmark = [
     pytest.mark.process,
@@ -60,6 +60,31 @@ def test_a_child_that_became_another_program_is_counted_anew() -> None:
         child.stdin.close()
     os.close(told)
     os.close(telling)
+
+
+class Told:
+    """A process whose figures a test gives; None for what the system does not tell."""
+
+    def __init__(self, rss: int, private: int | None) -> None:
+        self.rss, self._private = rss, private
+
+    def look(self) -> bytes:
+        return str(self.rss).encode()
+
+    def size_in(self, seen: bytes) -> int:
+        return int(seen)
+
+    def private(self) -> int:
+        if self._private is None:
+            raise PermissionError
+        return self._private
+
+
+def test_a_child_that_still_runs_on_its_parents_memory_has_none_of_its_own() -> None:
+    parent = Told(900 * MB, 800 * MB)
+    assert own_part(900 * MB, *shared_part(Told(900 * MB, 800 * MB), parent)) == 0
+    assert own_part(50 * MB, *shared_part(Told(50 * MB, 30 * MB), parent)) == 30 * MB
+    assert own_part(50 * MB, *shared_part(Told(50 * MB, None), parent)) == 50 * MB
 
 
 def test_pages_that_a_fork_shares_count_once(meter: FamilyMeter) -> None:

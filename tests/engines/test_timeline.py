@@ -299,6 +299,9 @@ class Counted:
     def __init__(self, pid, sizes):
         self.pid, self.sizes = pid, sizes
 
+    def look(self):
+        return self.pid, self.rss()
+
     def rss(self):
         if self.pid not in self.sizes:
             raise ProcessLookupError

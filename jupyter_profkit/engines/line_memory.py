@@ -37,9 +37,6 @@ from jupyter_profkit.source import label_of, source_lines
 __all__ = ["HOT_LINE_BUDGET", "LineMemoryEngine"]
 
 _CALIBRATION_LOOKS = 100
-_PARTS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
-"""Code that belongs to the function around it."""
-
 _STARTS_TRACEMALLOC: Final = re.compile(r"\btracemalloc\.start\(").search
 """It may have been stopped again when the run is over."""
 
@@ -192,7 +189,7 @@ class LineMemoryEngine:
     def calls(self) -> Iterator[Call]:
         """Each time that a function of the followed code ran; of very many the longest."""
         for call in self.ledger.calls.found:
-            if call.code.co_flags & inspect.CO_OPTIMIZED and call.code.co_name not in _PARTS:
+            if call.code.co_flags & inspect.CO_OPTIMIZED:
                 yield call
 
     def peak_at(self) -> Location | None:

@@ -46,7 +46,7 @@ class Scope:
 
     def wants(self, code: CodeType, module: str) -> bool:
         """Whether lines of `code`, found in `module`, are followed."""
-        if code.co_name in PART_OF_A_STATEMENT:
+        if _is_part_of_a_statement(code.co_name):
             return False
         if any(code is function for function in self.functions):
             return True
@@ -54,7 +54,7 @@ class Scope:
 
     def wants_frame(self, filename: str, name: str, qualname: str, module: str) -> bool:
         """`wants`, for a frame of which only names are known."""
-        if name in PART_OF_A_STATEMENT:
+        if _is_part_of_a_statement(name):
             return False
         if any((code.co_filename, code.co_name) == (filename, name) for code in self.functions):
             return True
@@ -69,6 +69,10 @@ class Scope:
             return not excluded or name == "<module>"
         known = is_cell_file(filename) or (is_user_file(filename) and not is_timed_without_source(filename))
         return (known or any(_matches(module, glob) for glob in self.modules)) and not excluded
+
+
+def _is_part_of_a_statement(name: str) -> bool:
+    return name in PART_OF_A_STATEMENT or name.startswith("<generic parameters of ")  # def f[T](…), Python 3.12
 
 
 def _matches(module: str, glob: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import threading
 
 import numpy as np
@@ -343,6 +344,29 @@ def test_match_is_billed_case_by_case(block) -> None:
         assert traced.line(text).occurrences == 1, text
     assert traced.line("match n").increment == about(0)
     assert traced.line("match n").occurrences == 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_type_parameters_are_part_of_what_has_them(block) -> None:
+    traced = run(
+        f"""
+        def first[T](n: T) -> list[T]:
+            one = {block(40)}
+            return one
+        class Box[T]:
+            held = {block(50)}
+            def make[U](self, u: U) -> U:
+                two = {block(60)}
+                return two
+        type Pair[T] = tuple[T, T]
+        a = first(1)
+        b = Box().make(1)
+        """
+    )
+    assert {lines.function for lines in traced.functions} == {"<module>", "first", "Box.make"}
+    for text, size in {"one =": 40, "held =": 50, "class Box": 50, "two =": 60}.items():
+        assert traced.line(text).increment == about(size), text
+    assert [traced.line(text).occurrences for text in ("def first", "class Box", "def make", "type Pair")] == [1] * 4
 
 
 def test_a_function_that_is_defined_anew(block) -> None:

@@ -94,16 +94,18 @@ class ObjectKinds:
         return kind.size(obj) + kind.extra
 
     def sharers(self) -> dict[int, set[int]]:
-        """By the id of a `Block`, the ids of all objects of Arrow and torch that keep it.
+        """By the id of a `Block`, the ids of all objects of Arrow, torch and, if divided, NumPy that keep it.
 
         The collector knows some of them, and of the others what leads to them.
         """
-        classes = tuple(filter(None, (_loaded(module, name) for module, name in _SHARING)))
+        sharing = (*_SHARING, *[("numpy", "ndarray")] * self._divided)
+        classes = tuple(filter(None, (_loaded(module, name) for module, name in sharing)))
         found: dict[int, set[int]] = {}
         for obj in _instances(classes) if classes else ():
             more = self.of(obj).more
             for block in more(obj) if more is not None else ():
-                found.setdefault(id(block), set()).add(id(obj))
+                if type(block) is Block:
+                    found.setdefault(id(block), set()).add(id(obj))
         return found
 
     def _decide(self, obj: Any, cls: type) -> Kind:

@@ -7,8 +7,8 @@
   from inside. What has more references than these is kept by somebody else, and so
   is all behind it; the rest would go. This is how the garbage collector itself tells
   what is alive, so rings of objects count as what they are.
-* Data that Arrow or torch share between objects has no count of references: it is kept
-  if any other object in the process refers to it.
+* Data that Arrow or torch share between objects, with arrays of NumPy too, has no count of
+  references: it is kept if any other object in the process refers to it.
 * Classes, modules and the namespaces in `blocked` are always kept, and not entered.
 * A search has bounds, and so have all of them together; nothing of the user's is called.
 """
@@ -51,7 +51,7 @@ class RetainedSizes:
     ) -> None:
         self._blocked = blocked
         self._known = known
-        self._kinds = ObjectKinds()
+        self._kinds = ObjectKinds(divided=True)
         self._sharers: dict[int, set[int]] | None = None
         self._clock = clock
         self._deadline = clock() + time_limit

@@ -138,3 +138,17 @@ def test_data_that_arrow_shares_goes_with_the_last_that_has_it():
     del held["column"]
     assert retained(table) == pytest.approx(size, abs=1000)
     _HOLDERS.clear()
+
+
+def test_an_array_and_the_arrow_array_made_of_it_keep_the_same_data():
+    arrow, numpy = pytest.importorskip("pyarrow"), pytest.importorskip("numpy")
+    array = numpy.arange(1_000_000)
+    held = {"array": array, "arrow": arrow.array(array)}
+    held["table"] = arrow.table({"a": held["arrow"]})
+    _HOLDERS.append(held)
+    assert array.nbytes == 8_000_000
+    assert [retained(one) < 1000 for one in held.values()] == [True] * 3, "the two others have the data, too"
+    assert retained(numpy.arange(1_000_000)) == pytest.approx(8_000_000, abs=1000)
+    del held["table"], held["array"], array
+    assert retained(held["arrow"]) == pytest.approx(8_000_000, abs=1000), "the array lives by nothing else"
+    _HOLDERS.clear()

@@ -2,6 +2,7 @@
 
     others = OtherThreads()
     others.start()                  on the measured thread
+    others.have_begun()             once more, when each that begins is heard
     others.are_awake
     others.meet(ident)              whether one that runs is news
     others.have_fallen_asleep()     asked now and then; whether that is news
@@ -42,6 +43,11 @@ class OtherThreads:
         self._shell = shell_threads()
         self.is_shell_awake = is_any_awake(self._shell)
         self._is_user_awake = self._user_code_runs()
+
+    def have_begun(self) -> bool:
+        """Whether one of the user's is awake that was not when it was looked for the first time."""
+        was_awake, self._is_user_awake = self._is_user_awake, self._is_user_awake or self._user_code_runs()
+        return self._is_user_awake and not was_awake
 
     @property
     def are_awake(self) -> bool:

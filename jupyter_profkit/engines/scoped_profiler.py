@@ -183,8 +183,10 @@ class ScopedProfiler:
         events = MONITORING.events
         if self._statements is not None:
             self._statements.open()
-        self.began = time.perf_counter()
         MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
+        if self._others.have_begun():  # before the scout could hear them
+            self._register_recorder()
+        self.began = time.perf_counter()
 
     def stop(self) -> None:
         """End recording, on whatever thread; a second call does nothing."""

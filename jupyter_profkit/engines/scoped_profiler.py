@@ -181,11 +181,11 @@ class ScopedProfiler:
         MONITORING.restart_events()
         self.awaits = AwaitLedger()
         events = MONITORING.events
-        if self._statements is not None:
-            self._statements.open()
         MONITORING.set_events(self._scout, events.PY_START | events.PY_RESUME | events.PY_UNWIND | events.PY_THROW)
         if self._others.have_begun():  # before the scout could hear them
             self._register_recorder()
+        if self._statements is not None:
+            self._statements.open()
         self.began = time.perf_counter()
 
     def stop(self) -> None:

@@ -148,9 +148,9 @@ def test_a_thread_is_a_time_profile_of_its_own():
     assert "fib" in set(thread.to_dataframe().function)
     assert TimeProfile.from_json(p.result.to_json()) == p.result
     text = str(p.report())
-    assert "Thread t: functions: your own" in text
+    assert "Thread t: your own functions" in text
     assert "Thread t: functions by cumulative time" in str(p.report(sort="cumtime"))
-    assert "Thread t: functions" in p._repr_mimebundle_()["text/html"]
+    assert "Thread t: your own functions" in p._repr_mimebundle_()["text/html"]
 
 
 def test_many_threads_are_a_small_report():
@@ -158,7 +158,8 @@ def test_many_threads_are_a_small_report():
         for n in range(40):
             start(fib, 3, name=f"t{n}").join()
     text = str(p.report())
-    assert text.lower().count("functions: your own") == 1 + 6
+    assert text.count("Functions: your own") == 1
+    assert text.count(": your own functions") == 6
     assert "Other threads" in text
     assert all(f"t{n}" in text for n in range(40))
 

@@ -500,11 +500,14 @@ def keep(folder: str, title: str, parent: int) -> None:
     __import__("kept").keep(Path(folder), title=title, pid=parent, descriptor=1)
 
 
-def hang_up(process: Process, marks: str) -> None:
-    """The end of a script whose starter is gone: nobody else would end it, or remove what it was given."""
+def end_script(process: Process, marks: str) -> None:
+    """The end of a script whose starter is gone: nobody else would end it, or remove what it was given.
+
+    Not by SIGHUP, which all that ``nohup`` started ignores: Jupyter on a server, often.
+    """
     try:
         process.rss()  # else another process may have its pid by now
-        os.killpg(process.pid, 1)  # SIGHUP
+        os.killpg(process.pid, 15)  # SIGTERM
     except (OSError, ValueError, IndexError, AttributeError):  # it has ended; or this is Windows
         pass
     try:
@@ -553,7 +556,7 @@ def main(arguments: list[str]) -> None:
     if "--keep" in options and not told and has_died(parent, process):
         folder, title = options[options.index("--keep") + 1 :][:2]
         if "--script" in options:
-            hang_up(process, options[options.index("--script") + 1])
+            end_script(process, options[options.index("--script") + 1])
         keep(folder, title, parent)
     os.write(2, f"{time.process_time()}\n".encode())
 

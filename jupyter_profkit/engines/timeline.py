@@ -59,7 +59,7 @@ class TimelineEngine:
     seconds : stop sampling after so long; None for no end.
     title : what is recorded; whoever finds the recording of a process that died reads it.
     script : where the process writes its marks, if it is a script that this process has started: when this
-        process dies the script is hung up, as by a terminal that closes, and the file is removed.
+        process dies the script is terminated (SIGTERM), and the file is removed.
     clock : seconds of a clock that all processes share.
 
     A helper that cannot be started costs the samples, not the run: the recording

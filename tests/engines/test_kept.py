@@ -121,8 +121,9 @@ def is_running(pid: int) -> bool:
 def test_a_script_does_not_outlive_who_ran_it_and_its_temporary_files_go(temporary: Path, tmp_path: Path) -> None:
     script = tmp_path / "endless.py"
     script.write_text(f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{ENDLESS}")
-    command = [sys.executable, "-c", RUNS, str(script)]
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": ROOT}, check=False, timeout=60)
+    command = ["nohup", sys.executable, "-c", RUNS, str(script)]  # which ignores hangups
+    nowhere = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": ROOT}, check=False, timeout=60, **nowhere)
     pid = int((tmp_path / "pid").read_text())
     deadline = time.monotonic() + 10
     while (is_running(pid) or not kept.paths()) and time.monotonic() < deadline:

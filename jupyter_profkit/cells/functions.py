@@ -56,6 +56,8 @@ class TimeMeasurement:
         except BaseException:
             self._stop_sampling()
             raise
+        if self._sampler is not None:
+            self._sampler.begin()
 
     def lap(self) -> None:
         """A repetition is over, and another begins."""

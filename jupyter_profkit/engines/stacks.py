@@ -133,6 +133,7 @@ class StackSampler:
         self._idle: IdleMeter | None = None
         self._last = 0.0
         self._due = 0.0
+        self._took = 0.0
         self._root = _Node()
         self._n_nodes = 0
         self._engine = ""
@@ -158,6 +159,10 @@ class StackSampler:
             self._pacer, self._engine = pacer, pacer.description
             return
 
+    def begin(self) -> None:
+        """What is measured begins now; what has passed since `start` is nobody's."""
+        self._last = time.perf_counter()
+
     def stop(self) -> None:
         """End sampling; a second call does nothing."""
         if self._pacer is not None:
@@ -178,7 +183,8 @@ class StackSampler:
         self._points.refill()
         took = time.thread_time() - began
         self.cost += took
-        delay = min(max(self._interval, took / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
+        usual, self._took = min(took, self._took), took  # one sample that took long, as the first, is no reason
+        delay = min(max(self._interval, usual / _MOST_OF_THE_TIME), _LONGEST_PAUSE * self._interval)
         self._due = now + delay
         return delay
 

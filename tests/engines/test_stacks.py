@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import math
 import signal
@@ -468,3 +470,43 @@ def test_what_our_own_code_does_is_no_work_of_the_block():
     found = {tuple(frame.function for frame in path): weight for path, weight in tree.stacks()}
     assert found["<module>", "f", "dumps"] == pytest.approx(8.0)
     assert found["<module>", "f"] == pytest.approx(6.0)
+
+
+class NoPacer:
+    """Ticks when it is told to."""
+
+    description = "the test"
+
+    def __init__(self, tick):
+        self.tick = tick
+
+    def start(self, interval):
+        pass
+
+    def stop(self):
+        pass
+
+
+@contextlib.contextmanager
+def ticking():
+    sampler = StackSampler(pacer=NoPacer)
+    sampler.start()
+    yield sampler, lambda: sampler._tick(sys._getframe(1))
+    sampler.stop()
+
+
+def test_what_passes_before_the_measurement_begins_is_nobodys():
+    with ticking() as (sampler, tick):
+        spin(0.05)
+        sampler.begin()
+        began = time.perf_counter()
+        tick()
+    assert sampler.tree().total <= time.perf_counter() - began + 0.01
+
+
+def test_one_sample_that_took_long_is_no_reason_to_pause_and_a_second_is(monkeypatch):
+    clock = itertools.count()
+    with ticking() as (_, tick):
+        monkeypatch.setattr(time, "thread_time", lambda: next(clock) / 1000)
+        assert tick() == 0.001
+        assert tick() == 0.01

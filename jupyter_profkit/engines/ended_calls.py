@@ -20,11 +20,11 @@ __all__ = ["EndedCalls"]
 
 _LEAST_SHARE: Final = 0.5
 """How much of the time must have passed in the function, and how much of the reading's since the last sample."""
-_MOST_OF_THE_TIME: Final = 0.01
+_MOST_OF_THE_TIME: Final = 0.005
 
 
 class EndedCalls:
-    """Reads a profile's figures again and again, at a hundredth of the time at most.
+    """Reads a profile's figures again and again, at half a hundredth of the time at most.
 
     Parameters
     ----------

@@ -339,7 +339,7 @@ class ScopedProfiler:
                 self._begin_elsewhere(code, "_pystart_callback", offset)
         elif id(code) in self._fast and code is not self._block_code:
             return self._hear_of_fast_code()
-        elif not self._begin(code, self._enter, offset) and not self._is_on:
+        elif not self._begin(code, self._enter, offset):
             return self._may_be_disabled(code)
         return None
 
@@ -355,9 +355,11 @@ class ScopedProfiler:
             self._register_recorder()
 
     def _may_be_disabled(self, code: CodeType) -> object:
-        """Code that runs while the block does not is not listened to for long, until the block goes on."""
+        """Code that runs while the block does not is not listened to for long, until the block goes on; nor is ours."""
         if self._threads is not None:
             return None  # in another thread the same code may be the block's
+        if self._is_on:
+            return MONITORING.DISABLE
         n_calls = self._strange_calls[code] = self._strange_calls.get(code, 0) + 1
         return MONITORING.DISABLE if n_calls > _STRANGE_CALLS else None
 

@@ -24,7 +24,6 @@
 from __future__ import annotations
 
 import dis
-import itertools
 import re
 import sys
 import time
@@ -40,7 +39,6 @@ from jupyter_profkit.engines.idle import IdleMeter
 from jupyter_profkit.engines.return_points import ReturnPoints
 from jupyter_profkit.engines.scope import PART_OF_A_STATEMENT
 from jupyter_profkit.engines.scoped_profiler import is_own_code
-from jupyter_profkit.engines.shell_threads import frames_of
 from jupyter_profkit.engines.timers import Pacer, ThreadPacer, Tick, pacer_for
 from jupyter_profkit.model.call_tree import CallTree, Frame, merged
 from jupyter_profkit.source import CALLED_IN_BETWEEN, is_user_file, label_of, line_range, source_line
@@ -398,14 +396,13 @@ def _looked_on(frame: FrameType | None) -> FrameType | None:
 
     A signal that comes in a C function waits for the next Python function, which is often one of these.
     """
-    found = frame
-    for each in itertools.islice(frames_of(frame), _DEEPEST_CALLBACK):
-        if (
-            each.f_code.co_filename in CALLED_IN_BETWEEN
-            and each.f_back is not None
-            and not is_own_code(each.f_back.f_code)
-        ):
-            found = each.f_back
+    found = caller = frame
+    for _ in range(_DEEPEST_CALLBACK):  # no generator: each time that it goes on would be a call that is counted
+        if caller is None:
+            break
+        each, caller = caller, caller.f_back
+        if each.f_code.co_filename in CALLED_IN_BETWEEN and caller is not None and not is_own_code(caller.f_code):
+            found = caller
     return found
 
 

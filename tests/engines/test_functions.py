@@ -415,6 +415,18 @@ def test_without_other_threads_nothing_is_checked():
     assert not profiler.is_checked(fib.__code__)
 
 
+@needs_scoped
+def test_our_own_code_is_listened_to_once():
+    profiler, heard = ScopedProfiler(), []
+    begin = profiler._begin
+    profiler._begin = lambda code, *event: heard.append(code) or begin(code, *event)
+    profiler.start()
+    for _ in range(10):
+        label_of("a.py")
+    profiler.stop()
+    assert heard.count(label_of.__code__) == 1
+
+
 # beside other tools
 
 
@@ -821,7 +833,8 @@ def test_recording_is_not_much_dearer_than_cprofile():
     assert 0 <= per_call < 2e-6
 
 
-SCRIPT = "from tests.engines.test_functions import fib, measured, by_name; print(by_name(measured(lambda: fib(10)))['fib'].ncalls)"
+SCRIPT = "from jupyter_profkit.source import label_of
+from tests.engines.test_functions import fib, measured, by_name; print(by_name(measured(lambda: fib(10)))['fib'].ncalls)"
 
 
 @pytest.mark.process

@@ -29,6 +29,7 @@ from jupyter_profkit.engines.call_places import CallPlaces
 from jupyter_profkit.engines.functions import FunctionEngine, PlainProfiler
 from jupyter_profkit.engines.scoped_profiler import ScopedProfiler
 from jupyter_profkit.errors import EngineBusyError
+from jupyter_profkit.source import label_of
 
 needs_scoped = pytest.mark.skipif(
     not ScopedProfiler.is_available(), reason="before Python 3.12 cProfile itself hears one thread only"
@@ -833,8 +834,7 @@ def test_recording_is_not_much_dearer_than_cprofile():
     assert 0 <= per_call < 2e-6
 
 
-SCRIPT = "from jupyter_profkit.source import label_of
-from tests.engines.test_functions import fib, measured, by_name; print(by_name(measured(lambda: fib(10)))['fib'].ncalls)"
+SCRIPT = "from tests.engines.test_functions import fib, measured, by_name; print(by_name(measured(lambda: fib(10)))['fib'].ncalls)"
 
 
 @pytest.mark.process

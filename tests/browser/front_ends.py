@@ -109,10 +109,18 @@ class FrontEnds:
         finally:
             context.close()
             for kernel in self._kernels() - before:
-                self._ask(f"kernels/{kernel}", "DELETE")
+                with contextlib.suppress(urllib.error.HTTPError):  # its page, closed just now, may have ended it
+                    self._ask(f"kernels/{kernel}", "DELETE")
 
     def _kernels(self) -> set[str]:
-        return {kernel["id"] for kernel in json.loads(self._ask("kernels", "GET"))}
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                return {kernel["id"] for kernel in json.loads(self._ask("kernels", "GET"))}
+            except urllib.error.HTTPError:  # one has ended while they were listed
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def _ask(self, what: str, method: str) -> bytes:
         headers = {"Authorization": f"token {self.token}"}

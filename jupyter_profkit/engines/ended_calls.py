@@ -24,7 +24,7 @@ _MOST_OF_THE_TIME: Final = 0.005
 
 
 class EndedCalls:
-    """Reads a profile's figures again and again, at half a hundredth of the time at most.
+    """Reads a profile's figures again and again, which takes a two-hundredth of the time at most.
 
     Parameters
     ----------

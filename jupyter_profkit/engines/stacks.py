@@ -61,10 +61,7 @@ _LONGEST_CYCLE: Final = 12
 _MOST_OF_THE_TIME: Final = 0.05
 _LONGEST_PAUSE: Final = 10
 _LONGEST_SOURCE: Final = 80
-
-
 _DEEPEST_CALLBACK: Final = 12
-
 
 _RESUME: Final = dis.opmap["RESUME"]
 
@@ -175,7 +172,8 @@ class StackSampler:
         passed, self._last = now - self._last, now
         idle = self._idle.read(passed) if self._idle is not None else 0.0
         frame = _looked_on(frame)
-        if now > self._due + self._interval and frame is not None and frame is not self._base and has_just_begun(frame):
+        is_late = now > self._due + self._interval
+        if is_late and frame is not None and frame is not self._base and _has_just_begun(frame):
             frame = frame.f_back  # where most of it has passed
         self._add_up(self._codes(frame), passed, idle)
         self._points.refill()
@@ -406,7 +404,7 @@ def _looked_on(frame: FrameType | None) -> FrameType | None:
     return found
 
 
-def has_just_begun(frame: FrameType) -> bool:
+def _has_just_begun(frame: FrameType) -> bool:
     """Whether nothing of the function has run: signals are handled as one begins."""
     instructions = frame.f_code.co_code
     offset = frame.f_lasti
